@@ -151,7 +151,8 @@ func (v *view) applyRows(ctx context.Context, tx *sql.Tx, rows []row) error {
 		for _, k := range t.key {
 			where, args = append(where, quote(k)+" IS ?"), append(args, values[k])
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM "+quote(r.Table)+" WHERE "+strings.Join(where, " AND "), args...); err != nil {
+		remove := "DELETE FROM " + quote(r.Table) + " WHERE " + strings.Join(where, " AND ") //nolint:gosec // names of our own tables, quoted
+		if _, err := tx.ExecContext(ctx, remove, args...); err != nil {
 			return fmt.Errorf("delete from %s: %w", r.Table, err)
 		}
 	}
@@ -164,8 +165,8 @@ func (v *view) applyRows(ctx context.Context, tx *sql.Tx, rows []row) error {
 		for _, c := range slices.Sorted(maps.Keys(r.Row)) {
 			names, marks, args = append(names, quote(c)), append(marks, "?"), append(args, r.Row[c])
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO "+quote(r.Table)+" ("+strings.Join(names, ", ")+") VALUES ("+strings.Join(marks, ", ")+")", args...)
-		if err != nil {
+		insert := "INSERT INTO " + quote(r.Table) + " (" + strings.Join(names, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ")" //nolint:gosec // names of our own tables, quoted
+		if _, err := tx.ExecContext(ctx, insert, args...); err != nil {
 			return fmt.Errorf("insert into %s: %w", r.Table, err)
 		}
 	}

@@ -283,7 +283,7 @@ func (d *database) rehearse(ctx context.Context, action string, do func(*sql.Tx)
 	if err != nil {
 		return at, nil, record.DatabaseError(action, d.path, err)
 	}
-	defer conn.Close()
+	defer conn.Close() //nolint:errcheck // it goes back to the pool
 	changed := newRecorder(d.view.tables)
 	stop, err := changed.watch(conn)
 	if err != nil {
