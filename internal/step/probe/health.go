@@ -20,6 +20,7 @@ type healthCheck struct {
 	namesRelease bool   // the right one
 	namesModel   bool   // the right one
 	problem      string // empty: healthy, and nothing that it names is wrong
+	hint         string // what to do about the problem, where that is not in the logs
 	fatal        bool   // another request will not help
 	latency      time.Duration
 }
@@ -48,9 +49,15 @@ func evaluateHealth(reply port.ProbeResponse, w Expectation) healthCheck {
 	release, model, status := scalar(h.Release), scalar(h.Model), scalar(h.Status)
 	switch {
 	case release != "" && release != string(w.Release):
-		return healthCheck{fatal: w.Exclusive, problem: fmt.Sprintf("release %s responded, not %s", truncate(release), w.Release)}
+		return healthCheck{
+			fatal: w.Exclusive, problem: fmt.Sprintf("release %s responded, not %s", truncate(release), w.Release),
+			hint: w.HealthPath + " must return $SLIPWAY_RELEASE as release; leave the key out if it means something else there",
+		}
 	case model != "" && !modelMatches(model, w.Model):
-		return healthCheck{fatal: true, problem: fmt.Sprintf("it serves model version %q, not %d", truncate(model), w.Model.Version)}
+		return healthCheck{
+			fatal: true, problem: fmt.Sprintf("it serves model version %q, not %d", truncate(model), w.Model.Version),
+			hint: w.HealthPath + " must return $MODEL_VERSION as model_version; leave the key out if it means something else there",
+		}
 	case status != "" && !slices.Contains(healthyStatuses(), strings.ToLower(status)):
 		return healthCheck{problem: fmt.Sprintf("its status is %q, not \"ok\"", truncate(status))}
 	}

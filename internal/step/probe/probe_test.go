@@ -61,6 +61,9 @@ func TestEvaluateHealth(t *testing.T) {
 			if want := c.fatal && exclusive || c.shared; s.fatal != want {
 				t.Errorf("%d %s, exclusive %v: fatal = %v, want %v", c.status, c.body, exclusive, s.fatal, want)
 			}
+			if wrong := strings.Contains(c.says, "not 7") || strings.Contains(c.says, "responded"); wrong != strings.Contains(s.hint, "leave the key out") {
+				t.Errorf("%d %s: hint = %q, want how to name nothing: %v", c.status, c.body, s.hint, wrong)
+			}
 			if s.namesRelease != (c.named == "release" || c.named == "both") || s.namesModel != (c.named == "model" || c.named == "both") {
 				t.Errorf("%d %s: names the release %v, the model %v, want %q", c.status, c.body, s.namesRelease, s.namesModel, c.named)
 			}

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -195,5 +196,5 @@ func (h *healthWait) failedResult(why string) (delivery.GateResult, error) {
 		kind, a.Verdict = fault.Unavailable, delivery.Unavailable
 	}
 	return a, fault.New(kind, "health of %s: %s", h.want.Release, a.Evidence).
-		Hint("%s must return 200; see the service's logs", h.want.HealthPath)
+		Hint("%s", cmp.Or(h.last.hint, h.want.HealthPath+" must return 200; see the service's logs"))
 }
