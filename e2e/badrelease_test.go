@@ -72,6 +72,7 @@ func TestWatch_NoTraffic(t *testing.T) {
 	p.commit("demand traffic")
 	r = p.run().wantRun(3, "rolled_back").wantText("no traffic")
 	p.wantRolledBack(good, r)
+	p.slipway("plan", "--env", "prod").wantExit(2).wantText("quarantined as " + r.report.Release)
 	p.slipway("releases", "unquarantine", r.report.Release, "--why", "now with users").wantExit(0)
 	p.withLoad(good, func() result { return p.run().wantRun(0, "deployed") }, false)
 	p.wantDeployed(r.report.Release)

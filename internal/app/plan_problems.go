@@ -209,8 +209,7 @@ func (s *session) checkQuarantine(ctx context.Context, p plan.Plan, found *probl
 		if err != nil || params.Release != "" { // a recorded one was checked by the plan
 			return err
 		}
-		inputs := delivery.Inputs{Build: buildInputs(p), Configuration: params.ConfigurationDigest, Policy: params.PolicyDigest}
-		q, err := s.deps.Releases.FindQuarantine(ctx, s.expectedRelease(ctx, p, params), inputs)
+		q, err := s.expectedQuarantine(ctx, p, params)
 		if err != nil || q == nil {
 			return err
 		}
@@ -218,6 +217,31 @@ func (s *session) checkQuarantine(ctx context.Context, p plan.Plan, found *probl
 			Hint("fix the cause in another commit, or allow it with `slipway releases unquarantine RELEASE --why REASON`; `slipway releases` lists what is held"))
 	}
 	return nil
+}
+
+// expectedQuarantine returns what holds the release that the plan would make, as it is
+// or as its environment overrides it; nil: nothing that is known.
+func (s *session) expectedQuarantine(ctx context.Context, p plan.Plan, params step.DeployParams) (*delivery.Quarantine, error) {
+	rel := s.expectedRelease(ctx, p, params)
+	model, ok, err := s.trainedModel(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		rel.Model = &model
+	}
+	base := params.ReleaseWorkload()
+	for _, c := range []struct {
+		workload      delivery.Workload
+		configuration delivery.Digest
+	}{{base, params.BaseDigest}, {params.Overrides.Apply(base), params.ConfigurationDigest}} {
+		rel.Workload, rel.Manifests = c.workload, c.workload.Digest()
+		inputs := delivery.Inputs{Build: buildInputs(p), Configuration: c.configuration}
+		if q, err := s.deps.Releases.FindQuarantine(ctx, rel, inputs); q != nil || err != nil {
+			return q, err
+		}
+	}
+	return nil, nil //nolint:nilnil // nothing holds it
 }
 
 // heldBy names what a quarantine holds.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,7 +85,7 @@ func (s *session) fillRequest(ctx context.Context, p plan.Plan, w step.DeployPar
 // expectedRelease is the release that the plan would make, without its objects.
 func (s *session) expectedRelease(ctx context.Context, p plan.Plan, w step.DeployParams) delivery.Release {
 	rel := delivery.Release{
-		Service: p.Service, Model: w.Model, Workload: w.Workload,
+		Schema: delivery.ReleaseForm, Service: p.Service, Model: w.Model, Workload: w.Workload,
 		Image: delivery.Image{Repository: s.project.Image.Repository, Digest: s.builtDigest(ctx, p)},
 	}
 	if rel.Model == nil && s.project.Model != nil {
@@ -126,24 +127,53 @@ func (s *session) renderPreview(ctx context.Context, p plan.Plan, rel delivery.R
 	return renderer.Render(ctx, m)
 }
 
-// builtDigest returns the image's digest if the cache or the registry has it.
+// builtDigest is the digest of the image that a cached or an earlier build made, or a
+// placeholder.
 func (s *session) builtDigest(ctx context.Context, p plan.Plan) delivery.Digest {
-	recall := s.cacheLookup(ctx, p.Trigger.TrustClass())
-	for _, spec := range p.Steps {
-		if spec.Kind != step.Build || spec.Action != step.ActionCached {
-			continue
-		}
-		res, ok := recall(spec, nil)
-		if !ok {
-			res, ok = s.existingLookup(ctx)(spec)
-		}
-		if !ok {
-			continue
-		}
-		given := map[string]json.RawMessage{spec.Name: res.Output}
-		if b, ok, err := step.DecodeOutput[step.BuildOutput](given, spec.Name); ok && err == nil && b.Digest.Valid() {
-			return b.Digest
+	for _, out := range cachedOutputs[step.BuildOutput](ctx, s, p, step.Build) {
+		if out.Digest.Valid() {
+			return out.Digest
 		}
 	}
 	return placeholderDigest
+}
+
+// trainedModel is the registered version of the model that a cached training made; ok
+// is false if it is not known.
+func (s *session) trainedModel(ctx context.Context, p plan.Plan) (ref delivery.ModelRef, ok bool, err error) {
+	if s.project.Model == nil {
+		return ref, false, nil
+	}
+	for _, out := range cachedOutputs[step.TrainOutput](ctx, s, p, step.Train) {
+		for v, err := range port.AllModels(ctx, s.deps.Models, port.ModelFilter{Group: s.project.Model.Group}) {
+			if err != nil || out.Job != "" && v.Lineage.Job == out.Job {
+				return v.ModelRef, err == nil, err
+			}
+		}
+	}
+	return ref, false, nil
+}
+
+// cachedOutputs are the outputs of the plan's steps of a kind that are known before
+// the run.
+func cachedOutputs[T any](ctx context.Context, s *session, p plan.Plan, kind step.Kind) iter.Seq2[step.Spec, T] {
+	recall := s.cacheLookup(ctx, p.Trigger.TrustClass())
+	return func(yield func(step.Spec, T) bool) {
+		for _, spec := range p.Steps {
+			if spec.Kind != kind || spec.Action != step.ActionCached || len(spec.Reads) > 0 {
+				continue
+			}
+			res, ok := recall(spec, nil)
+			if !ok {
+				res, ok = s.existingLookup(ctx)(spec)
+			}
+			if !ok {
+				continue
+			}
+			out, ok, err := step.DecodeOutput[T](map[string]json.RawMessage{spec.Name: res.Output}, spec.Name)
+			if ok && err == nil && !yield(spec, out) {
+				return
+			}
+		}
+	}
 }

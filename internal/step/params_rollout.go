@@ -64,6 +64,19 @@ type DeployParams struct {
 	Trust       *TrustParams       `json:"trust,omitempty"`   // the environment's trust policy; nil: none
 }
 
+// ReleaseWorkload returns the workload of the release that the step makes: what the
+// file leaves out has its default.
+func (p DeployParams) ReleaseWorkload() delivery.Workload {
+	w := p.Workload
+	if len(p.Manifests) == 0 {
+		w.Replicas = max(1, w.Replicas)
+	}
+	if w.Health == "" {
+		w.Health = "/health"
+	}
+	return w
+}
+
 // VerifyParams configures a verify step.
 type VerifyParams struct {
 	RolloutParams

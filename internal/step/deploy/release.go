@@ -196,13 +196,7 @@ func assemble(r step.Request, params step.DeployParams) (rel delivery.Release, o
 	if err != nil {
 		return rel, o, err
 	}
-	workload := params.Workload
-	if len(params.Manifests) == 0 {
-		workload.Replicas = max(1, workload.Replicas)
-	}
-	if workload.Health == "" {
-		workload.Health = "/health"
-	}
+	workload := params.ReleaseWorkload()
 	rel = delivery.Release{
 		Schema: delivery.ReleaseForm, Service: r.Service, Image: pushed.Image, Model: model,
 		Workload: workload, Manifests: workload.Digest(),
