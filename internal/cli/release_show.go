@@ -22,11 +22,11 @@ func (c *Command) printRelease(r app.ReleaseDetails) {
 	}
 	fmt.Fprintf(c.Stdout, "%s  %s\n", r.ID, r.Release.Service)
 	if q := r.Quarantined; q != nil {
-		line("state", fmt.Sprintf("quarantined since %s: %s", c.formatTime(q.Since), q.Reason))
+		line("state", fmt.Sprintf("quarantined since %s: %s", c.formatTime(q.Since), q.Summary()))
 	}
 	for _, q := range r.Quarantines {
 		if !q.EndedAt.IsZero() {
-			line("allowed", fmt.Sprintf("again by %s at %s: %s; quarantined before: %s", q.EndedBy, c.formatTime(q.EndedAt), q.EndedWhy, q.Reason))
+			line("allowed", fmt.Sprintf("again by %s at %s: %s; quarantined before: %s", q.EndedBy, c.formatTime(q.EndedAt), q.EndedWhy, q.Summary()))
 		}
 	}
 	line("created", fmt.Sprintf("%s, by run %s", c.formatTime(r.CreatedAt), r.Run))

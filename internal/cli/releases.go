@@ -41,7 +41,7 @@ func (c *Command) releaseRow(r delivery.ReleaseRecord) []string {
 		model = r.Release.Model.String()
 	}
 	if r.Quarantined != nil {
-		state = "quarantined: " + r.Quarantined.Reason
+		state = "quarantined: " + r.Quarantined.Summary()
 	}
 	commit := delivery.Commit{SHA: r.Origin.Commit}.Short()
 	if r.Origin.Dirty {

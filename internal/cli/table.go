@@ -4,14 +4,22 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// printTable writes rows in columns. header has one word for each column.
+// printTable writes rows in columns, each on one line: the lines of a log in a reason
+// are left to JSON. header has one word for each column.
 func (c *Command) printTable(header string, rows [][]string) {
 	w := tabwriter.NewWriter(c.Stdout, 2, 4, 2, ' ', 0)
 	fmt.Fprintln(w, strings.Join(strings.Fields(header), "\t"))
 	for _, r := range rows {
-		fmt.Fprintln(w, strings.Join(r, "\t"))
+		cells := make([]string, len(r))
+		for i, text := range r {
+			text, _, _ = strings.Cut(text, delivery.LogHeading)
+			cells[i] = strings.Join(strings.FieldsFunc(text, func(c rune) bool { return c == '\n' || c == '\t' }), " ")
+		}
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
 	_ = w.Flush()
 }
