@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/atomicfile"
+	"github.com/slipway-cd/slipway/internal/blob"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -50,23 +51,10 @@ func (s Store) write(ctx context.Context, key string, content io.Reader, commit 
 		return err
 	}
 	defer f.Close()
-	if _, err := io.Copy(f, contextReader{ctx, content}); err != nil {
+	if _, err := io.Copy(f, blob.ContextReader(ctx, content)); err != nil {
 		return err
 	}
 	return commit(f)
-}
-
-// contextReader ends a copy when its context ends.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c contextReader) Read(p []byte) (int, error) {
-	if c.ctx.Err() != nil {
-		return 0, context.Cause(c.ctx)
-	}
-	return c.r.Read(p)
 }
 
 // Open implements port.ObjectStore.
