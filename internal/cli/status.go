@@ -246,7 +246,7 @@ func quarantinedLines(b *block, all []delivery.Quarantine) attention {
 	out := attention{label: "quarantine", kind: "quarantine"}
 	var names []string
 	for _, q := range all {
-		if name := held(q); !slices.Contains(names, name) {
+		if name := q.Subject(); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -263,17 +263,6 @@ func quarantinedLines(b *block, all []delivery.Quarantine) attention {
 	}
 	out.entries = [][]string{b.labelled("quarantine", text, maxFieldLines)}
 	return out
-}
-
-// held names what a quarantine holds.
-func held(q delivery.Quarantine) string {
-	switch {
-	case q.Image != "":
-		return "image " + q.Image.Short()
-	case q.Model != "":
-		return "model " + q.Model.Short()
-	}
-	return string(q.Release)
 }
 
 // historyLines is the newest part of the history that fits.

@@ -184,6 +184,17 @@ type Quarantine struct {
 // LogHeading comes before the last lines of a log in a cause of more than one line.
 const LogHeading = "; its last lines:"
 
+// Subject names what the quarantine holds: a release, an image or a model.
+func (q Quarantine) Subject() string {
+	switch {
+	case q.Image != "":
+		return "image " + q.Image.Short()
+	case q.Model != "":
+		return "model " + q.Model.Short()
+	}
+	return string(q.Release)
+}
+
 // Summary is the reason without the lines of a log.
 func (q Quarantine) Summary() string {
 	summary, _, _ := strings.Cut(q.Reason, LogHeading)

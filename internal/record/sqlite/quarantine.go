@@ -21,7 +21,7 @@ func (s releases) Quarantine(ctx context.Context, q delivery.Quarantine) error {
 	if q.Since.IsZero() {
 		q.Since = s.clock()
 	}
-	return s.change(ctx, "quarantine "+quarantined(q), func(tx *sql.Tx) error {
+	return s.change(ctx, "quarantine "+q.Subject(), func(tx *sql.Tx) error {
 		var content, inputs string
 		if q.Image == "" && q.Model == "" {
 			r, err := s.find(ctx, tx, q.Release.Base())
@@ -55,17 +55,6 @@ func contentOf(r delivery.ReleaseRecord, q delivery.Quarantine) (content, inputs
 		inputs = mark + string(i)
 	}
 	return mark + string(c), inputs, err
-}
-
-// quarantined names what a quarantine holds.
-func quarantined(q delivery.Quarantine) string {
-	switch {
-	case q.Image != "":
-		return "image " + q.Image.Short()
-	case q.Model != "":
-		return "model " + q.Model.Short()
-	}
-	return "release " + string(q.Release)
 }
 
 // FindQuarantine implements port.ReleaseStore.
