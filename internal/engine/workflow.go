@@ -154,14 +154,14 @@ func (x *execution) recordEnd(name string, kind step.Kind, index int, end stepSt
 		return nil
 	}
 	r := end.Result
-	x.records.save(record.StepRecord{
+	ended := record.StepRecord{
 		Run: x.run.ID, Name: name, Index: index, Kind: kind, Attempt: end.Attempt, Begun: end.Begun, Result: &r,
 		Unmet: end.Unmet, Cancelled: end.Cancelled,
-	})
-	if x.e.Owners != nil {
-		if err := x.records.flush(x.base); err != nil {
-			return err
-		}
+	}
+	if x.e.Owners == nil {
+		x.records.save(ended)
+	} else if err := x.records.saveNow(x.base, ended); err != nil {
+		return err
 	}
 	text := r.Cause
 	if text == "" {
