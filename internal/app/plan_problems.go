@@ -213,7 +213,7 @@ func (s *session) checkQuarantine(ctx context.Context, p plan.Plan, found *probl
 		if err != nil || q == nil {
 			return err
 		}
-		found.add(fault.New(fault.Conflict, "the run would make again what is quarantined as %s: %s", heldBy(*q), q.Summary()).
+		found.add(fault.New(fault.Conflict, "the run would make again what is quarantined as %s: %s", q.Subject(), q.Summary()).
 			Hint("fix the cause in another commit, or allow it with `slipway releases unquarantine RELEASE --why REASON`; `slipway releases` lists what is held"))
 	}
 	return nil
@@ -222,7 +222,7 @@ func (s *session) checkQuarantine(ctx context.Context, p plan.Plan, found *probl
 // expectedQuarantine returns what holds the release that the plan would make, as it is
 // or as its environment overrides it; nil: nothing that is known.
 func (s *session) expectedQuarantine(ctx context.Context, p plan.Plan, params step.DeployParams) (*delivery.Quarantine, error) {
-	rel := s.expectedRelease(ctx, p, params)
+	rel := s.expectedRelease(p, params)
 	model, ok, err := s.trainedModel(ctx, p)
 	if err != nil {
 		return nil, err
@@ -242,17 +242,6 @@ func (s *session) expectedQuarantine(ctx context.Context, p plan.Plan, params st
 		}
 	}
 	return nil, nil //nolint:nilnil // nothing holds it
-}
-
-// heldBy names what a quarantine holds.
-func heldBy(q delivery.Quarantine) string {
-	switch {
-	case q.Image != "":
-		return "image " + q.Image.Short()
-	case q.Model != "":
-		return "model " + q.Model.Short()
-	}
-	return string(q.Release)
 }
 
 // buildInputs is the digest of what the image is built from, or "".

@@ -25,6 +25,7 @@ func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.
 	if err := s.syncHistory(ctx, env); err != nil {
 		return plan.Plan{}, err
 	}
+	s.known = map[string]json.RawMessage{}
 	f := plan.Facts{Run: newRunID(s.app.Clock()), Commit: commit, CachedResult: s.cacheLookup(ctx, t.TrustClass()), ExistingResult: s.existingLookup(ctx)}
 	find := []func(context.Context, *plan.Facts, delivery.Environment) error{s.findDeployed, s.findTrustFiles}
 	if t.Rollback || t.DeployOnly {
@@ -259,7 +260,7 @@ func (s *session) cacheLookup(ctx context.Context, class delivery.TrustClass) fu
 			return step.Result{}, false
 		}
 		r, ok, err := s.deps.Cache.Peek(ctx, step.KeyIn(class, key)) // the engine's look-up is the use
-		return r, ok && err == nil
+		return s.remember(spec, r, ok && err == nil)
 	}
 }
 
@@ -272,6 +273,14 @@ func (s *session) existingLookup(ctx context.Context) func(step.Spec) (step.Resu
 			return step.Result{}, false
 		}
 		r, ok, err := finder.FindResult(ctx, s.project.Service, spec)
-		return r, ok && err == nil
+		return s.remember(spec, r, ok && err == nil)
 	}
+}
+
+// remember keeps the output of a result that was found, for what the plan shows.
+func (s *session) remember(spec step.Spec, r step.Result, ok bool) (step.Result, bool) {
+	if ok {
+		s.known[spec.Name] = r.Output
+	}
+	return r, ok
 }

@@ -2,9 +2,7 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,7 +59,7 @@ func replacePlaceholders(diff string) string {
 // fillRequest fills in the request from the recorded release, or from the plan if the
 // release does not exist yet, as the environment overrides it.
 func (s *session) fillRequest(ctx context.Context, p plan.Plan, w step.DeployParams, renderer port.Renderer, o *port.DeployRequest) error {
-	rel := s.expectedRelease(ctx, p, w)
+	rel := s.expectedRelease(p, w)
 	if w.Release != "" {
 		saved, err := s.deps.Releases.Get(ctx, w.Release)
 		if err != nil {
@@ -83,10 +81,10 @@ func (s *session) fillRequest(ctx context.Context, p plan.Plan, w step.DeployPar
 }
 
 // expectedRelease is the release that the plan would make, without its objects.
-func (s *session) expectedRelease(ctx context.Context, p plan.Plan, w step.DeployParams) delivery.Release {
+func (s *session) expectedRelease(p plan.Plan, w step.DeployParams) delivery.Release {
 	rel := delivery.Release{
 		Schema: delivery.ReleaseForm, Service: p.Service, Model: w.Model, Workload: w.Workload,
-		Image: delivery.Image{Repository: s.project.Image.Repository, Digest: s.builtDigest(ctx, p)},
+		Image: delivery.Image{Repository: s.project.Image.Repository, Digest: s.builtDigest(p)},
 	}
 	if rel.Model == nil && s.project.Model != nil {
 		rel.Model = &delivery.ModelRef{Group: s.project.Model.Group, Version: 1, Digest: placeholderDigest}
@@ -129,11 +127,9 @@ func (s *session) renderPreview(ctx context.Context, p plan.Plan, rel delivery.R
 
 // builtDigest is the digest of the image that a cached or an earlier build made, or a
 // placeholder.
-func (s *session) builtDigest(ctx context.Context, p plan.Plan) delivery.Digest {
-	for _, out := range cachedOutputs[step.BuildOutput](ctx, s, p, step.Build) {
-		if out.Digest.Valid() {
-			return out.Digest
-		}
+func (s *session) builtDigest(p plan.Plan) delivery.Digest {
+	if out, ok := knownOutput[step.BuildOutput](s, p, step.Build); ok && out.Digest.Valid() {
+		return out.Digest
 	}
 	return placeholderDigest
 }
@@ -141,39 +137,27 @@ func (s *session) builtDigest(ctx context.Context, p plan.Plan) delivery.Digest 
 // trainedModel is the registered version of the model that a cached training made; ok
 // is false if it is not known.
 func (s *session) trainedModel(ctx context.Context, p plan.Plan) (ref delivery.ModelRef, ok bool, err error) {
-	if s.project.Model == nil {
+	out, ok := knownOutput[step.TrainOutput](s, p, step.Train)
+	if !ok || out.Job == "" || s.project.Model == nil {
 		return ref, false, nil
 	}
-	for _, out := range cachedOutputs[step.TrainOutput](ctx, s, p, step.Train) {
-		for v, err := range port.AllModels(ctx, s.deps.Models, port.ModelFilter{Group: s.project.Model.Group}) {
-			if err != nil || out.Job != "" && v.Lineage.Job == out.Job {
-				return v.ModelRef, err == nil, err
-			}
+	for v, err := range port.AllModels(ctx, s.deps.Models, port.ModelFilter{Group: s.project.Model.Group}) {
+		if err != nil || v.Lineage.Job == out.Job {
+			return v.ModelRef, err == nil, err
 		}
 	}
 	return ref, false, nil
 }
 
-// cachedOutputs are the outputs of the plan's steps of a kind that are known before
-// the run.
-func cachedOutputs[T any](ctx context.Context, s *session, p plan.Plan, kind step.Kind) iter.Seq2[step.Spec, T] {
-	recall := s.cacheLookup(ctx, p.Trigger.TrustClass())
-	return func(yield func(step.Spec, T) bool) {
-		for _, spec := range p.Steps {
-			if spec.Kind != kind || spec.Action != step.ActionCached || len(spec.Reads) > 0 {
-				continue
-			}
-			res, ok := recall(spec, nil)
-			if !ok {
-				res, ok = s.existingLookup(ctx)(spec)
-			}
-			if !ok {
-				continue
-			}
-			out, ok, err := step.DecodeOutput[T](map[string]json.RawMessage{spec.Name: res.Output}, spec.Name)
-			if ok && err == nil && !yield(spec, out) {
-				return
-			}
+// knownOutput returns what planning found to be the output of the plan's cached step of
+// a kind.
+func knownOutput[T any](s *session, p plan.Plan, kind step.Kind) (out T, ok bool) {
+	for _, spec := range p.Steps {
+		if spec.Kind != kind || spec.Action != step.ActionCached {
+			continue
 		}
+		out, ok, err := step.DecodeOutput[T](s.known, spec.Name)
+		return out, ok && err == nil
 	}
+	return out, false
 }

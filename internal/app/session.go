@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -30,8 +31,9 @@ type session struct {
 	preview   bool               // nothing is written
 	scratch   string             // then: folder for what has to be
 
-	facts       plan.Facts          // of the last plan
-	unavailable map[step.Kind]error // why steps of a kind can't run here, as far as planning found out
+	facts       plan.Facts                 // of the last plan
+	known       map[string]json.RawMessage // outputs of its cached steps, by step
+	unavailable map[step.Kind]error        // why steps of a kind can't run here, as far as planning found out
 }
 
 // withSession opens the project, runs do, and closes everything.
