@@ -21,6 +21,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/redact"
 	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 // Engine runs plans. Runs, Steps and Home are required; everything else has a
@@ -120,7 +121,7 @@ func (e *Engine) Cancel(ctx context.Context, id delivery.RunID, by delivery.Acto
 				return e.takeOver(owned, id)
 			}
 		}
-		if err := sleep(ctx, e.pollQueue()); err != nil {
+		if err := wait.Sleep(ctx, e.pollQueue()); err != nil {
 			return run, fmt.Errorf("wait for run %s to stop: %w", id, err)
 		}
 	}
@@ -209,16 +210,4 @@ func orDefault(d, otherwise time.Duration) time.Duration {
 		return otherwise
 	}
 	return d
-}
-
-// sleep waits, or returns why ctx ended.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 // An owner that several machines can replace says every beatInterval that it lives. It
@@ -106,7 +107,7 @@ func (m moment) since() time.Duration {
 // beat keeps the claim alive, and calls lose once the last beat that arrived is so old
 // that another machine may soon take the run over.
 func (o *owner) beat(ctx context.Context, last moment, t ownerTimeouts, lose context.CancelCauseFunc) {
-	for sleep(ctx, t.beat) == nil {
+	for wait.Sleep(ctx, t.beat) == nil {
 		asked := now()
 		left := t.timeout - t.margin - last.since()
 		within, done := context.WithTimeout(ctx, max(left, 0))

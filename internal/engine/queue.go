@@ -10,6 +10,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 // How often a process looks whether its turn has come, and whether a person
@@ -111,7 +112,7 @@ func (e *Engine) waitTurn(ctx context.Context, run record.Run) error {
 			said = text
 			e.withEventLog(run, func(v *eventLog) { v.emit(event.Event{Kind: event.RunQueued, Text: text}) })
 		}
-		if sleep(ctx, e.pollQueue()) != nil {
+		if wait.Sleep(ctx, e.pollQueue()) != nil {
 			return e.cancelOrSuspend(ctx, run)
 		}
 	}
@@ -265,7 +266,7 @@ func (e *Engine) runAtHead(ctx context.Context, run record.Run) (record.Run, err
 			defer l.release()
 			return e.execute(ctx, run, l)
 		}
-		if sleep(ctx, e.pollQueue()) == nil {
+		if wait.Sleep(ctx, e.pollQueue()) == nil {
 			continue
 		}
 		err = e.cancelOrSuspend(ctx, run)

@@ -15,6 +15,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 // execution is one turn of a run in this process.
@@ -216,7 +217,7 @@ func (x *execution) interrupt(watching, ctx context.Context) {
 
 // checkCancel looks into the records for a request to stop.
 func (x *execution) checkCancel(ctx context.Context) {
-	for sleep(ctx, pollCancel) == nil {
+	for wait.Sleep(ctx, pollCancel) == nil {
 		if run, err := x.e.Runs.Get(ctx, x.run.ID); err == nil && !run.CancelledBy.IsZero() {
 			x.canceller.cancel(run.CancelledBy.String())
 			return

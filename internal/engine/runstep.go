@@ -18,6 +18,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/flock"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 // request is what the step is asked; attempt, log and the like come later.
@@ -145,7 +146,7 @@ func (x *execution) backOff(ctx context.Context, r step.Request, n int, err erro
 	text := fmt.Sprintf("attempt %d: %v; again in %s", r.Attempt, err, pause.Round(100*time.Millisecond))
 	fmt.Fprintln(r.Log, text)
 	r.OnProgress(text)
-	_ = sleep(ctx, pause) // cut short, the next attempt sees that ctx has ended
+	_ = wait.Sleep(ctx, pause) // cut short, the next attempt sees that ctx has ended
 }
 
 // isRetryable reports whether trying again may help. What is wrong in the configuration,
