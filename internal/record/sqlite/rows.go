@@ -20,7 +20,16 @@ import (
 // table is a table whose rows are kept in the log.
 type table struct {
 	columns []string
-	key     []string // of the primary key
+	key     []string // of the primary key, in the order of the columns
+}
+
+// whereKey selects the row whose key are the arguments.
+func (t table) whereKey() string {
+	terms := make([]string, len(t.key))
+	for i, k := range t.key {
+		terms[i] = quote(k) + " IS ?"
+	}
+	return " WHERE " + strings.Join(terms, " AND ")
 }
 
 // loggedTables lists the tables that belong to the records.
@@ -146,12 +155,11 @@ func (v *view) applyRows(ctx context.Context, tx *sql.Tx, rows []row) error {
 		if values == nil {
 			values = r.Gone
 		}
-		var where []string
 		var args []any
 		for _, k := range t.key {
-			where, args = append(where, quote(k)+" IS ?"), append(args, values[k])
+			args = append(args, values[k])
 		}
-		remove := "DELETE FROM " + quote(r.Table) + " WHERE " + strings.Join(where, " AND ") //nolint:gosec // names of our own tables, quoted
+		remove := "DELETE FROM " + quote(r.Table) + t.whereKey() //nolint:gosec // names of our own tables, quoted
 		if _, err := tx.ExecContext(ctx, remove, args...); err != nil {
 			return fmt.Errorf("delete from %s: %w", r.Table, err)
 		}
@@ -328,11 +336,7 @@ func (r *recorder) rows(ctx context.Context, tx *sql.Tx) ([]row, error) {
 	for _, id := range r.order {
 		c := r.changed[id]
 		t := r.tables[c.table]
-		var where []string
-		for _, k := range keyColumns(t) {
-			where = append(where, quote(k)+" IS ?")
-		}
-		found, err := list(ctx, tx, scanValues(c.table, t.columns), "SELECT "+quoteAll(t.columns)+" FROM "+quote(c.table)+" WHERE "+strings.Join(where, " AND "), c.key...)
+		found, err := list(ctx, tx, scanValues(c.table, t.columns), "SELECT "+quoteAll(t.columns)+" FROM "+quote(c.table)+t.whereKey(), c.key...)
 		if err != nil {
 			return nil, err
 		}
@@ -341,15 +345,10 @@ func (r *recorder) rows(ctx context.Context, tx *sql.Tx) ([]row, error) {
 			continue
 		}
 		gone := row{Table: c.table, Gone: map[string]any{}}
-		for i, k := range keyColumns(t) {
+		for i, k := range t.key {
 			gone.Gone[k] = c.key[i]
 		}
 		all = append(all, gone)
 	}
 	return all, nil
-}
-
-// keyColumns returns the key's columns in the order of the table's.
-func keyColumns(t table) []string {
-	return slices.DeleteFunc(slices.Clone(t.columns), func(c string) bool { return !slices.Contains(t.key, c) })
 }
