@@ -77,7 +77,7 @@ func (b *Builder) Build(ctx context.Context, o port.BuildRequest, out io.Writer)
 	if err := e.checkSecrets(o.Dockerfile); err != nil {
 		return port.BuiltImage{}, err
 	}
-	c, release, err := e.connect(ctx, progressFunc(o))
+	c, version, release, err := e.connect(ctx, progressFunc(o))
 	if err != nil {
 		return port.BuiltImage{}, err
 	}
@@ -88,10 +88,6 @@ func (b *Builder) Build(ctx context.Context, o port.BuildRequest, out io.Writer)
 	}
 	if dir != "" {
 		w.cacheDir = filepath.Join(dir, "layers")
-	}
-	version, err := e.queryVersion(ctx, c)
-	if err != nil {
-		return port.BuiltImage{}, err
 	}
 	if w.syntax = w.builtinSyntax(version); w.syntax != "" {
 		fmt.Fprintf(out, "# syntax=%s is read by the frontend in BuildKit %s: nothing is pulled for it\n", w.syntax, version)

@@ -80,24 +80,25 @@ func (e *endpoint) version(ctx context.Context) (string, error) {
 	return e.queryVersion(ctx, c)
 }
 
-// connect returns a client of a BuildKit that responds. release closes it.
-func (e *endpoint) connect(ctx context.Context, say func(string)) (c *client.Client, release func(), err error) {
+// connect returns a client of a BuildKit that responds, and its version. release closes
+// the client.
+func (e *endpoint) connect(ctx context.Context, say func(string)) (c *client.Client, version string, release func(), err error) {
 	done := func() {}
 	if e.daemon != nil {
 		if done, err = e.daemon.acquire(ctx, say); err != nil {
-			return nil, nil, err
+			return nil, "", nil, err
 		}
 	}
 	if c, err = e.dial(ctx); err != nil {
 		done()
-		return nil, nil, err
+		return nil, "", nil, err
 	}
-	if _, err := e.queryVersion(ctx, c); err != nil {
+	if version, err = e.queryVersion(ctx, c); err != nil {
 		_ = c.Close()
 		done()
-		return nil, nil, err
+		return nil, "", nil, err
 	}
-	return c, func() { _ = c.Close(); done() }, nil
+	return c, version, func() { _ = c.Close(); done() }, nil
 }
 
 func (e *endpoint) dial(ctx context.Context) (*client.Client, error) {
