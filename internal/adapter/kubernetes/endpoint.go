@@ -29,10 +29,11 @@ func (t *Target) urlOf(ctx context.Context, c *client.Client, service string, en
 	if len(s.Services) == 0 {
 		return "", "", nil
 	}
-	ingresses, err := ingressEndpoints(ctx, c, service, env)
+	listed, err := listIngresses(ctx, c, service, env)
 	if err != nil {
 		return "", "", err
 	}
+	ingresses := ingressEndpoints(listed)
 	for _, o := range s.Services {
 		svc, err := client.As[corev1.Service](o)
 		if err != nil {
@@ -67,16 +68,16 @@ func clusterEndpoint(svc corev1.Service) endpoint {
 	return newEndpoint("http", svc.Name+"."+svc.Namespace+".svc", svc.Spec.Ports[0].Port)
 }
 
-func ingressEndpoints(ctx context.Context, c *client.Client, service string, env delivery.Environment) ([]endpoint, error) {
-	ingresses, err := client.ListOf[networkingv1.Ingress](ctx, c, client.Ingresses(), labels.Selector(service, env))
-	if err != nil {
-		return nil, err
-	}
+func listIngresses(ctx context.Context, c *client.Client, service string, env delivery.Environment) ([]networkingv1.Ingress, error) {
+	return client.ListOf[networkingv1.Ingress](ctx, c, client.Ingresses(), labels.Selector(service, env))
+}
+
+func ingressEndpoints(ingresses []networkingv1.Ingress) []endpoint {
 	var out []endpoint
 	for _, i := range ingresses {
 		out = append(out, endpointsOfIngress(i)...)
 	}
-	return out, nil
+	return out
 }
 
 func endpointsOfIngress(i networkingv1.Ingress) []endpoint {

@@ -47,12 +47,12 @@ func TestEndpoints_Order(t *testing.T) {
 		{"no port", "{spec: {}}", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ingresses, err := ingressEndpoints(t.Context(), server.Client(), "api", "prod")
+			ingresses, err := listIngresses(t.Context(), server.Client(), "api", "prod")
 			if err != nil {
 				t.Fatal(err)
 			}
 			var urls []string
-			for _, e := range endpoints(fakeapi.As[corev1.Service](t, c.text), ingresses, pods) {
+			for _, e := range endpoints(fakeapi.As[corev1.Service](t, c.text), ingressEndpoints(ingresses), pods) {
 				urls = append(urls, e.url)
 			}
 			if diff := cmp.Diff(c.want, strings.Join(urls, " ")); diff != "" {

@@ -36,10 +36,14 @@ func (t *Target) Identify(ctx context.Context, o port.DeployRequest, url string)
 	if err != nil || t.isForward(o, "", url) { // it looks up the pods for each connection
 		return proof, err
 	}
-	if err := checkStable(ctx, c, o, url); err != nil {
+	at, err := readAddresses(ctx, c, o)
+	if err != nil {
 		return port.Proof{}, err
 	}
-	if err := checkIngresses(ctx, c, o, url); err != nil {
+	if err := at.checkStable(o, url); err != nil {
+		return port.Proof{}, err
+	}
+	if err := at.checkIngresses(o, url); err != nil {
 		return port.Proof{}, err
 	}
 	// The nodes follow the endpoints with a delay.
@@ -53,28 +57,37 @@ func (t *Target) Identify(ctx context.Context, o port.DeployRequest, url string)
 	return again, err
 }
 
-// checkStable makes sure that the URL is an address of the Services, as Observe returns
-// them: not that of another release, or one that was closed.
-func checkStable(ctx context.Context, c *client.Client, o port.DeployRequest, url string) error {
+// addresses are what the addresses of a service are made of.
+type addresses struct {
+	services  []*unstructured.Unstructured
+	ingresses []networkingv1.Ingress
+	pods      []corev1.Pod
+}
+
+func readAddresses(ctx context.Context, c *client.Client, o port.DeployRequest) (addresses, error) {
 	s, err := rollout.Read(ctx, c, o.Service, o.Environment)
 	if err != nil {
-		return err
+		return addresses{}, err
 	}
-	ingresses, err := ingressEndpoints(ctx, c, o.Service, o.Environment)
+	ingresses, err := listIngresses(ctx, c, o.Service, o.Environment)
 	if err != nil {
-		return err
+		return addresses{}, err
 	}
 	pods, err := rollout.ListPods(ctx, c, o.Service)
-	if err != nil {
-		return err
-	}
-	for _, object := range s.Services {
+	return addresses{s.Services, ingresses, pods}, err
+}
+
+// checkStable makes sure that the URL is an address of the Services, as Observe returns
+// them: not that of another release, or one that was closed.
+func (a addresses) checkStable(o port.DeployRequest, url string) error {
+	ingresses := ingressEndpoints(a.ingresses)
+	for _, object := range a.services {
 		svc, err := client.As[corev1.Service](object)
 		if err != nil {
 			return err
 		}
 		known := endpoints(svc, ingresses, nil)
-		for _, pod := range pods { // any node has the node port
+		for _, pod := range a.pods { // any node has the node port
 			known = append(known, endpoints(svc, nil, []corev1.Pod{pod})...)
 		}
 		if len(svc.Spec.Ports) > 0 {
@@ -261,16 +274,8 @@ func checkImage(pod corev1.Pod, digest delivery.Digest) error {
 
 // checkIngresses makes sure that an address of an Ingress leads to the Services of the
 // release only.
-func checkIngresses(ctx context.Context, c *client.Client, o port.DeployRequest, url string) error {
-	ingresses, err := client.ListOf[networkingv1.Ingress](ctx, c, client.Ingresses(), labels.Selector(o.Service, o.Environment))
-	if err != nil {
-		return err
-	}
-	s, err := rollout.Read(ctx, c, o.Service, o.Environment)
-	if err != nil {
-		return err
-	}
-	for _, i := range ingresses {
+func (a addresses) checkIngresses(o port.DeployRequest, url string) error {
+	for _, i := range a.ingresses {
 		if !slices.ContainsFunc(endpointsOfIngress(i), func(e endpoint) bool { return e.url == url }) {
 			continue
 		}
@@ -278,7 +283,7 @@ func checkIngresses(ctx context.Context, c *client.Client, o port.DeployRequest,
 			known := func(svc *unstructured.Unstructured) bool {
 				return backend.Service != nil && svc.GetName() == backend.Service.Name
 			}
-			if !slices.ContainsFunc(s.Services, known) {
+			if !slices.ContainsFunc(a.services, known) {
 				return fault.New(fault.Unavailable, "Ingress %s also leads to others than the Services of %s", i.Name, o.Service)
 			}
 		}

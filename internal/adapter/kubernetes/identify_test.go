@@ -60,6 +60,15 @@ func (c proofCluster) endpoints(all ...string) {
 		metadata: {name: api-x, labels: {kubernetes.io/service-name: api}}, addressType: IPv4, endpoints: [%s]}`, strings.Join(all, ", "))))
 }
 
+func (c proofCluster) addresses() addresses {
+	c.t.Helper()
+	a, err := readAddresses(c.t.Context(), c.Client(), c.request)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return a
+}
+
 func TestIdentifyStable(t *testing.T) {
 	const own = "{targetRef: {kind: Pod, name: api-1, uid: uid-api-1}}"
 	for _, c := range []struct {
@@ -156,7 +165,7 @@ func TestCheckIngresses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			cluster := newProofCluster(t)
 			cluster.Put(path, fakeapi.Object(t, ingress(c.backends)))
-			err := checkIngresses(t.Context(), cluster.Client(), cluster.request, c.url)
+			err := cluster.addresses().checkIngresses(cluster.request, c.url)
 			if (err == nil) != c.ok || err != nil && !fault.Is(err, fault.Unavailable) {
 				t.Errorf("error = %v, want one: %v", err, !c.ok)
 			}
@@ -175,12 +184,12 @@ func TestCheckStable(t *testing.T) {
 		pod.Object["status"].(map[string]any)["hostIP"] = "10.0.0.7"
 	})
 	for _, url := range []string{"http://lb.test:80", "http://10.0.0.7:30080", "http://api.ns.svc:80"} {
-		if err := checkStable(t.Context(), c.Client(), c.request, url); err != nil {
+		if err := c.addresses().checkStable(c.request, url); err != nil {
 			t.Errorf("%s: %v", url, err)
 		}
 	}
 	for _, url := range []string{"http://127.0.0.1:40123", "http://lb.test:81", ""} {
-		if err := checkStable(t.Context(), c.Client(), c.request, url); !fault.Is(err, fault.Failed) {
+		if err := c.addresses().checkStable(c.request, url); !fault.Is(err, fault.Failed) {
 			t.Errorf("%q: error = %v, want %s", url, err, fault.Failed)
 		}
 	}
