@@ -14,7 +14,6 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
-	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -129,17 +128,11 @@ func (t *Target) propagation(o port.DeployRequest, state string) time.Duration {
 
 // identifyStaged proves it for the pods to which requests are forwarded by name.
 func identifyStaged(ctx context.Context, c *client.Client, o port.DeployRequest) (port.Proof, error) {
-	pods, err := rollout.ListPods(ctx, c, o.Service)
+	pods, err := readyPodsOf(ctx, c, o.Service, o.ID)
 	if err != nil {
 		return port.Proof{}, err
 	}
-	var found []corev1.Pod
-	for _, pod := range pods {
-		if rollout.ReleaseOf(pod) == o.ID && readiness.PodReady(&pod) {
-			found = append(found, pod)
-		}
-	}
-	return proofOf(found, o)
+	return proofOf(pods, o)
 }
 
 // identifyStable proves it for the endpoints of the Services.

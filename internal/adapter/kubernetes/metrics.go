@@ -7,7 +7,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/metrics"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/portforward"
-	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -54,15 +53,13 @@ func (t *Target) Compare(ctx context.Context, o port.DeployRequest, since time.T
 
 // measure returns the requests of a release's ready pods since then.
 func (t *Target) measure(ctx context.Context, c *client.Client, s rollout.State, service string, env delivery.Environment, id delivery.ReleaseID, since time.Time) (port.Sample, error) {
-	pods, err := rollout.ListPods(ctx, c, service)
+	pods, err := readyPodsOf(ctx, c, service, id)
 	if err != nil {
 		return port.Sample{}, err
 	}
 	var endpoints []metrics.Endpoint
 	for _, pod := range pods {
-		if rollout.ReleaseOf(pod) == id && readiness.PodReady(&pod) {
-			endpoints = append(endpoints, metrics.Endpoint{Pod: pod, Port: rollout.PortOf(s.Services, pod)})
-		}
+		endpoints = append(endpoints, metrics.Endpoint{Pod: pod, Port: rollout.PortOf(s.Services, pod)})
 	}
 	return t.metricsCollector(c).Window(ctx, addressKey(service, env, id), endpoints, since)
 }

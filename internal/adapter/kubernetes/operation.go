@@ -10,7 +10,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/lease"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/manifest"
-	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -146,15 +145,12 @@ func (op *operation) completeCondition(set *manifest.Set) condition {
 
 // readyPods counts the ready pods of the request's release by workload.
 func (op *operation) readyPods(ctx context.Context) (map[string]int, error) {
-	pods, err := rollout.ListPods(ctx, op.client, op.request.Service)
+	pods, err := readyPodsOf(ctx, op.client, op.request.Service, op.request.ID)
 	if err != nil {
 		return nil, err
 	}
 	count := map[string]int{}
 	for _, pod := range pods {
-		if rollout.ReleaseOf(pod) != op.request.ID || !readiness.PodReady(&pod) {
-			continue
-		}
 		for _, d := range op.set.Workloads {
 			if rollout.OwnedBy(pod, d.GetName()) {
 				count[d.GetName()]++
