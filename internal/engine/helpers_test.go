@@ -106,13 +106,7 @@ func successor(t *testing.T, home string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := t.TempDir()
-	world := filepath.Dir(shared)
-	for _, name := range []string{sharedFolder, "effects"} {
-		if err := os.Symlink(filepath.Join(world, name), filepath.Join(other, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	other := neighbor(t, filepath.Dir(shared))
 	if err := os.RemoveAll(filepath.Join(shared, "beat")); err != nil {
 		t.Fatal(err)
 	}
