@@ -5,7 +5,6 @@ package bucket
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/url"
 	"strings"
@@ -165,5 +164,5 @@ func (s *Store) explain(ctx context.Context, action, key string, err error) erro
 	case gcerrors.ResourceExhausted:
 		kind = fault.Exhausted
 	}
-	return fault.New(kind, "%s", fmt.Sprintf("%s %s in %s", action, key, s.name)).Hint("%s", hint).Cause(err)
+	return fault.New(kind, "%s %s in %s", action, key, s.name).Hint("%s", hint).Cause(err)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"io"
 	"net/url"
 	"strings"
@@ -206,7 +205,7 @@ func (s *Store) explain(ctx context.Context, action, key string, err error) erro
 	if isDenied(err) {
 		kind = fault.Denied
 	}
-	return fault.New(kind, "%s", fmt.Sprintf("%s %s in %s", action, key, s.name)).Cause(err)
+	return fault.New(kind, "%s %s in %s", action, key, s.name).Cause(err)
 }
 
 // isDenied reports whether the server refused the credentials (class 28), or a right
