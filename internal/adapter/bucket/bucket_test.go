@@ -6,29 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
-
 	"github.com/slipway-cd/slipway/internal/adapter/bucket"
+	"github.com/slipway-cd/slipway/internal/adapter/bucket/buckettest"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
-
-// startS3 starts an S3 in this process, and returns the URL of a prefix in a bucket there.
-func startS3(t *testing.T) (at func(prefix string) string) {
-	backend := s3mem.New()
-	if err := backend.CreateBucket("state"); err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(gofakes3.New(backend).Server())
-	t.Cleanup(server.Close)
-	t.Setenv("AWS_ACCESS_KEY_ID", "test")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
-	return func(prefix string) string {
-		return "s3://state" + prefix + "?region=us-east-1&use_path_style=true&endpoint=" + url.QueryEscape(server.URL)
-	}
-}
 
 func open(t *testing.T, at string) *bucket.Store {
 	t.Helper()
@@ -48,7 +31,7 @@ func TestStore_S3(t *testing.T) {
 	for _, prefix := range []string{"", "/teams/retail"} {
 		t.Run("prefix "+prefix, func(t *testing.T) {
 			porttest.TestObjectStore(t, func(t *testing.T) func() port.ObjectStore {
-				at := startS3(t)(prefix)
+				at := buckettest.StartS3(t)(prefix)
 				return func() port.ObjectStore { return open(t, at) }
 			})
 		})
@@ -57,7 +40,7 @@ func TestStore_S3(t *testing.T) {
 
 // TestStore_Prefix proves that two prefixes of a bucket do not see each other.
 func TestStore_Prefix(t *testing.T) {
-	at := startS3(t)
+	at := buckettest.StartS3(t)
 	a, b := open(t, at("/a")), open(t, at("/b/"))
 	for _, s := range []*bucket.Store{a, b} {
 		if err := s.Create(t.Context(), "log/1", nil); err != nil {

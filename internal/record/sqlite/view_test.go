@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -14,10 +13,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"github.com/slipway-cd/slipway/internal/adapter/bucket"
+	"github.com/slipway-cd/slipway/internal/adapter/bucket/buckettest"
 	"github.com/slipway-cd/slipway/internal/adapter/objectfolder"
 	"github.com/slipway-cd/slipway/internal/adapter/postgres"
 	"github.com/slipway-cd/slipway/internal/adapter/postgres/postgrestest"
@@ -101,17 +99,9 @@ func TestView_Drivers(t *testing.T) {
 		testDriver(t, func(t *testing.T) port.ObjectStore { return objectfolder.Store{Dir: filepath.Join(home, t.Name())} })
 	})
 	t.Run("s3", func(t *testing.T) {
-		backend := s3mem.New()
-		if err := backend.CreateBucket("state"); err != nil {
-			t.Fatal(err)
-		}
-		server := httptest.NewServer(gofakes3.New(backend).Server())
-		t.Cleanup(server.Close)
-		t.Setenv("AWS_ACCESS_KEY_ID", "test")
-		t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
+		at := buckettest.StartS3(t)
 		testDriver(t, func(t *testing.T) port.ObjectStore {
-			at := "s3://state/" + url.PathEscape(t.Name()) + "?region=us-east-1&use_path_style=true&endpoint=" + url.QueryEscape(server.URL)
-			s, err := bucket.Open(t.Context(), parseURL(t, at))
+			s, err := bucket.Open(t.Context(), parseURL(t, at("/"+url.PathEscape(t.Name()))))
 			if err != nil {
 				t.Fatal(err)
 			}
