@@ -183,7 +183,5 @@ func (x *execution) removeJournal() {
 	if x.e.Owners == nil {
 		return
 	}
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		_ = os.Remove(x.database() + suffix) // one that stays does no harm
-	}
+	_ = record.RemoveDatabase(x.database()) // one that stays does no harm
 }

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -41,8 +40,8 @@ func OpenView(ctx context.Context, dir string, project delivery.Project, clock f
 	path := filepath.Join(dir, fmt.Sprintf("%s-v%d.db", log.Identity.ID, len(migrations())))
 	s, err := Open(ctx, path, project, clock)
 	if fault.Is(err, fault.Corrupt) {
-		if err := removeView(path); err != nil {
-			return nil, err
+		if err := record.RemoveDatabase(path); err != nil {
+			return nil, denied(path, err)
 		}
 		s, err = Open(ctx, path, project, clock)
 	}
@@ -53,15 +52,6 @@ func OpenView(ctx context.Context, dir string, project delivery.Project, clock f
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
-}
-
-func removeView(path string) error {
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return denied(path, err)
-		}
-	}
-	return nil
 }
 
 // positionTable holds up to where the log was applied; it is no part of the log.
