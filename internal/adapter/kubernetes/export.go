@@ -7,7 +7,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/manifest"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -17,10 +16,8 @@ var _ port.Exporter = (*Target)(nil)
 
 // Export returns the release's objects as kubectl applies them, without Slipway's labels.
 func (t *Target) Export(_ context.Context, o port.DeployRequest) (port.Exported, error) {
-	set, err := manifest.New(o, manifest.Options{
-		Registry: t.registryPrefix(o.Release.Image), Namespace: t.section.Namespace,
-		IsNamespaced: func(o *unstructured.Unstructured) bool { return client.IsNamespaced(o.GroupVersionKind()) },
-	})
+	opts := t.manifestOptions(o, t.section.Namespace)
+	set, err := manifest.New(o, opts)
 	if err != nil {
 		return port.Exported{}, err
 	}
@@ -34,8 +31,8 @@ func (t *Target) Export(_ context.Context, o port.DeployRequest) (port.Exported,
 		removeLabels(obj)
 		documents = append(documents, manifest.YAML(obj))
 	}
-	if prefix := t.registryPrefix(o.Release.Image); prefix != "" {
-		out.Notes = append(out.Notes, fmt.Sprintf("the images are in Slipway's own registry, which the nodes reach at %s: keep `slipway registry` running, or copy them to another one", strings.TrimSuffix(prefix, "/")))
+	if opts.Registry != "" {
+		out.Notes = append(out.Notes, fmt.Sprintf("the images are in Slipway's own registry, which the nodes reach at %s: keep `slipway registry` running, or copy them to another one", strings.TrimSuffix(opts.Registry, "/")))
 	}
 	out.Manifests = strings.Join(documents, "---\n")
 	return out, nil

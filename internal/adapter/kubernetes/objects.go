@@ -26,14 +26,20 @@ const sleepHookVersion = 30
 
 // objects returns the request's objects for this place.
 func (t *Target) objects(ctx context.Context, c *client.Client, o port.DeployRequest) (*manifest.Set, error) {
-	opts := manifest.Options{
-		Registry: t.registryPrefix(o.Release.Image), Namespace: c.Namespace(),
-		IsNamespaced: func(o *unstructured.Unstructured) bool { return client.IsNamespaced(o.GroupVersionKind()) },
-	}
+	opts := t.manifestOptions(o, c.Namespace())
 	if c.MinorVersion(ctx) >= sleepHookVersion {
 		opts.PreStopSeconds = preStopSeconds
 	}
 	return manifest.New(o, opts)
+}
+
+// manifestOptions returns how the request's objects are made for a namespace of this
+// place, as far as that is known without a connection.
+func (t *Target) manifestOptions(o port.DeployRequest, namespace string) manifest.Options {
+	return manifest.Options{
+		Registry: t.registryPrefix(o.Release.Image), Namespace: namespace,
+		IsNamespaced: func(o *unstructured.Unstructured) bool { return client.IsNamespaced(o.GroupVersionKind()) },
+	}
 }
 
 // registryPrefix returns what goes before the names of images in the embedded registry.
