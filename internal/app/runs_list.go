@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/engine"
 	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
@@ -36,15 +37,9 @@ func (a *App) Runs(ctx context.Context, env delivery.Environment, limit int) ([]
 				return err
 			}
 		}
-		for r, err := range record.AllRuns(ctx, s.deps.Runs, env) {
-			if err != nil {
-				return err
-			}
-			if out = append(out, r); len(out) == limit {
-				break
-			}
-		}
-		return nil
+		found, err := port.First(limit, record.AllRuns(ctx, s.deps.Runs, env))
+		out = append(out, found...)
+		return err
 	})
 	return out, err
 }
