@@ -60,9 +60,7 @@ func (s *session) eject(ctx context.Context, env delivery.Environment, dir strin
 	if dir == "" {
 		dir = "slipway-eject-" + string(env)
 	}
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(s.app.Dir, dir)
-	}
+	dir = s.app.absolute(dir)
 	if err := makeEmptyDir(dir); err != nil {
 		return EjectResult{}, err
 	}

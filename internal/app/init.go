@@ -85,11 +85,7 @@ func gitFolder(dir string) fs.FS {
 
 // readPipeline reads the file of a CI, which may lie outside of the service's folder.
 func (a *App) readPipeline(file string) (*pipeline.Pipeline, error) {
-	full := file
-	if !filepath.IsAbs(file) {
-		full = filepath.Join(a.Dir, file)
-	}
-	text, err := os.ReadFile(full)
+	text, err := os.ReadFile(a.absolute(file))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fault.New(fault.NotFound, "%s not found", file).Hint("name a workflow such as .github/workflows/deploy.yml, or .gitlab-ci.yml")
