@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/config"
@@ -159,12 +161,7 @@ func (s *session) secrets() []string {
 	for _, n := range s.project.Notify {
 		refs = append(refs, extension.SecretsOf(n.Section)...)
 	}
-	for _, text := range s.project.ServiceVariables() {
-		for _, name := range extension.References(text) {
-			refs = append(refs, extension.Secret("${"+name+"}"))
-		}
-	}
-	var out []string
+	out := s.referenced(s.project.ServiceVariables())
 	for _, ref := range refs {
 		if value, err := ref.Resolve(s.app.getenv); err == nil { // its user reports a missing one
 			out = append(out, value)
@@ -172,16 +169,16 @@ func (s *session) secrets() []string {
 	}
 	for _, env := range s.project.EnvironmentNames() {
 		for _, check := range s.project.In(delivery.Environment(env)).Deploy.Smoke {
-			out = append(out, s.headerSecrets(check.Headers)...)
+			out = append(out, s.referenced(slices.Collect(maps.Values(check.Headers)))...)
 		}
 	}
 	return append(out, s.signingSecrets()...)
 }
 
-// headerSecrets are the values of the variables that headers refer to.
-func (s *session) headerSecrets(headers map[string]string) []string {
+// referenced are the values of the variables that texts refer to.
+func (s *session) referenced(texts []string) []string {
 	var out []string
-	for _, text := range headers {
+	for _, text := range texts {
 		for _, name := range extension.References(text) {
 			if value, ok := s.app.getenv(name); ok && value != "" {
 				out = append(out, value)
