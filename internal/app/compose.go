@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -86,17 +87,16 @@ func composeDeploy(w delivery.Workload, replicas int) string {
 	return text
 }
 
-var referencePattern = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+var referencePattern = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*\}`)
 
 // references are the variables that values refer to as ${NAME}.
 func references(env map[string]string) []string {
-	found := map[string]bool{}
+	var found []string
 	for _, v := range env {
-		for _, m := range referencePattern.FindAllStringSubmatch(v, -1) {
-			found[m[1]] = true
-		}
+		found = append(found, extension.References(v)...)
 	}
-	return slices.Sorted(maps.Keys(found))
+	slices.Sort(found)
+	return slices.Compact(found)
 }
 
 // composeString quotes a text for Compose, which expands $ but for ${NAME}, as Slipway
