@@ -8,13 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
-	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // maxSmokeFile is the largest file that a smoke check sends: it becomes part of the
@@ -25,9 +23,9 @@ const maxSmokeFile = 256 << 10
 // be part of the commit, where the plan is for one.
 func (s *session) findSmokeFiles(_ context.Context, f *plan.Facts, env delivery.Environment) (err error) {
 	names := plan.SmokeFiles(s.project, env)
+	commit := fileCheck{files: f.Files}
 	for _, name := range names {
-		committed := func(file port.File) bool { return file.Path == filepath.ToSlash(filepath.Clean(name)) }
-		if f.Files != nil && !slices.ContainsFunc(f.Files, committed) {
+		if f.Files != nil && !commit.hasFile(filepath.ToSlash(filepath.Clean(name))) {
 			return fault.New(fault.NotFound, "read %s of a smoke check: it is not part of the commit", name).Location(config.FileName).
 				Hint("add it to git; paths are relative to the folder that contains %s", config.FileName)
 		}

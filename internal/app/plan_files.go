@@ -33,27 +33,27 @@ func (c fileCheck) hasFolder(name string) bool {
 // file adds a problem if the commit lacks the file. One outside the folder of
 // slipway.yaml is left to the step.
 func (c fileCheck) file(key, name string) {
-	if name = cleanPath(name); !c.isOutside(name) && !c.hasFile(name) {
+	if name = path.Clean(name); !c.isOutside(name) && !c.hasFile(name) {
 		c.missing(key, "file", name)
 	}
 }
 
 func (c fileCheck) folder(key, name string) {
-	if name = cleanPath(name); !c.isOutside(name) && !c.hasFolder(name) {
+	if name = path.Clean(name); !c.isOutside(name) && !c.hasFolder(name) {
 		c.missing(key, "folder", name)
 	}
 }
 
 // either accepts a file or a folder.
 func (c fileCheck) either(key, name string) {
-	if name = cleanPath(name); !c.isOutside(name) && !c.hasFile(name) && !c.hasFolder(name) {
+	if name = path.Clean(name); !c.isOutside(name) && !c.hasFile(name) && !c.hasFolder(name) {
 		c.missing(key, "path", name)
 	}
 }
 
 // isOutside reports whether a path leads out of the commit, or may: behind a symlink.
 func (c fileCheck) isOutside(name string) bool {
-	if name == "" || path.IsAbs(name) || name == ".." || strings.HasPrefix(name, "../") || strings.Contains(name, "://") {
+	if path.IsAbs(name) || name == ".." || strings.HasPrefix(name, "../") || strings.Contains(name, "://") {
 		return true
 	}
 	return slices.ContainsFunc(c.files, func(f port.File) bool { return f.Mode == symlink && strings.HasPrefix(name+"/", f.Path+"/") })

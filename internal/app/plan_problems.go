@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -260,6 +259,3 @@ func buildInputs(p plan.Plan) delivery.Digest {
 	}
 	return ""
 }
-
-// cleanPath is a path of the configuration as the commit lists it.
-func cleanPath(name string) string { return strings.TrimPrefix(path.Clean(name), "./") }
