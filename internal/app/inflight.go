@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -63,7 +62,7 @@ func (s *session) unfinishedRun(ctx context.Context, r record.RunSummary) (Unfin
 	if err != nil || running {
 		return u, err
 	}
-	if host, _ := os.Hostname(); r.Host != "" && r.Host != host {
+	if r.Host != "" && r.Host != s.engine.Host {
 		u.State = RunRemote
 		return u, nil
 	}
