@@ -31,7 +31,7 @@ type Dependencies struct {
 	Source    port.Source
 	Steps     map[step.Kind]step.Step
 	Targets   map[string]port.Target
-	Unused    []port.UnusedLister // builders that keep files
+	Unused    []port.UnusedLister // builders and targets that keep files
 	Reference func(delivery.Image) string
 	Trust     trust.Verifier
 	// CopyRecords writes the records as they are now to a new file.

@@ -13,7 +13,6 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/engine"
-	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/step/venv"
 )
@@ -170,15 +169,6 @@ func (s *session) regenerable(ctx context.Context, before time.Time) ([]string, 
 			return nil, err
 		}
 		old = append(old, unused...)
-	}
-	for _, t := range s.deps.Targets {
-		if l, ok := t.(port.UnusedLister); ok {
-			unused, err := l.ListUnused(ctx, before)
-			if err != nil {
-				return nil, err
-			}
-			old = append(old, unused...)
-		}
 	}
 	return old, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/anchore"
@@ -66,7 +67,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	return app.Dependencies{
 		Runs: store.Runs(), Cache: store.Cache(), Outbox: store.Outbox(),
 		Models: ports.Models, Artifacts: ports.Artifacts, Images: ports.Images, Releases: ports.Releases, Deployments: ports.Deployments, Approvals: ports.Approvals,
-		Source: git.Source{Dir: w.Repository, Also: w.Also}, Steps: steps, Targets: ports.Targets, Unused: unusedListers(ports.Builders),
+		Source: git.Source{Dir: w.Repository, Also: w.Also}, Steps: steps, Targets: ports.Targets, Unused: slices.Concat(unusedListers(ports.Builders), unusedListers(ports.Targets)),
 		Reference: registry.Reference, Shutdown: stops, Trust: trust.Verifier{Attestations: registry, Signatures: signer},
 		GenerateKey: sigstore.Generate, CopyRecords: store.Copy,
 		Close: func() error { return errors.Join(closers(), store.Close()) },
@@ -118,9 +119,9 @@ func construct(set extension.Set, h extension.Host, w app.Workspace) (p extensio
 	return p, func(ctx context.Context) error { return stopAll(ctx, made) }, func() error { return closeEach(append(made, p.Jobs)) }, err
 }
 
-func unusedListers(builders map[string]port.Builder) (all []port.UnusedLister) {
-	for _, b := range builders {
-		if l, ok := b.(port.UnusedLister); ok {
+func unusedListers[T any](ports map[string]T) (all []port.UnusedLister) {
+	for _, p := range ports {
+		if l, ok := any(p).(port.UnusedLister); ok {
 			all = append(all, l)
 		}
 	}
