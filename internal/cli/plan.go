@@ -99,11 +99,7 @@ func (c *Command) printProblems(all []app.Problem) {
 	if len(all) == 0 {
 		return
 	}
-	count := "1 problem"
-	if len(all) > 1 {
-		count = fmt.Sprintf("%d problems", len(all))
-	}
-	fmt.Fprintf(c.Stderr, "slipway: %s: a run would fail\n", count)
+	fmt.Fprintf(c.Stderr, "slipway: %s: a run would fail\n", count(len(all), "problem"))
 	for i, p := range all {
 		fmt.Fprintf(c.Stderr, "%3d. %s\n", i+1, p.Text)
 		if p.Hint != "" {
