@@ -11,7 +11,7 @@ import (
 // actor returns the person or program behind a command: as SLIPWAY_ACTOR names it,
 // as the CI system does, or else the user of the operating system.
 func (a *App) actor() delivery.Actor {
-	if name := a.variable("SLIPWAY_ACTOR"); name != "" {
+	if name := a.Variable("SLIPWAY_ACTOR"); name != "" {
 		return delivery.Actor{Name: name, Means: delivery.MeansEnvironment}
 	}
 	// CI systems name the user whose push, click or schedule started a job. The
@@ -21,15 +21,15 @@ func (a *App) actor() delivery.Actor {
 		{"GITLAB_CI", "GITLAB_USER_LOGIN", "GITLAB_USER_ID", "CI_SERVER_URL"},
 		{"JENKINS_URL", "BUILD_USER_ID", "BUILD_USER_ID", "JENKINS_URL"},
 	} {
-		if name := a.variable(ci.name); name != "" && a.variable(ci.job) != "" {
-			return delivery.Actor{Issuer: a.variable(ci.issuer), Subject: a.variable(ci.subject), Name: name, Means: delivery.MeansCI}
+		if name := a.Variable(ci.name); name != "" && a.Variable(ci.job) != "" {
+			return delivery.Actor{Issuer: a.Variable(ci.issuer), Subject: a.Variable(ci.subject), Name: name, Means: delivery.MeansCI}
 		}
 	}
-	if name := a.variable("GITHUB_ACTOR"); name != "" {
+	if name := a.Variable("GITHUB_ACTOR"); name != "" {
 		return delivery.Actor{Name: name, Means: delivery.MeansEnvironment}
 	}
 	for _, name := range []string{"USER", "LOGNAME"} {
-		if v := a.variable(name); v != "" {
+		if v := a.Variable(name); v != "" {
 			return delivery.Actor{Name: v, Means: delivery.MeansOS}
 		}
 	}

@@ -21,7 +21,7 @@ const projectsName = "projects"
 // the same one; no other repository has it, whatever its slipway.yaml says. It is
 // short, since sockets lie in it. Without a home it is in the state folder.
 func (a *App) cacheDir(w Workspace) string {
-	base := a.variable(cacheVariable)
+	base := a.Variable(cacheVariable)
 	if base == "" {
 		user, err := os.UserCacheDir()
 		if err != nil {

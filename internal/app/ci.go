@@ -14,13 +14,13 @@ import (
 // of a CI that Slipway does not know is that of the trigger.
 func (a *App) ci(t plan.Trigger) *plan.CI {
 	switch {
-	case a.variable("GITHUB_ACTIONS") == "true":
+	case a.Variable("GITHUB_ACTIONS") == "true":
 		return a.githubCI()
-	case a.variable("GITLAB_CI") != "":
+	case a.Variable("GITLAB_CI") != "":
 		return a.gitlabCI()
-	case a.variable("JENKINS_URL") != "" || a.variable("BUILD_ID") != "":
+	case a.Variable("JENKINS_URL") != "" || a.Variable("BUILD_ID") != "":
 		return a.jenkinsCI(t)
-	case a.variable("CI") == "true":
+	case a.Variable("CI") == "true":
 		return claimed(plan.CI{Name: "unknown"}, t)
 	}
 	return nil
@@ -29,23 +29,23 @@ func (a *App) ci(t plan.Trigger) *plan.CI {
 func (a *App) githubCI() *plan.CI {
 	job := plan.CI{Name: "github", Event: plan.PushEvent}
 	switch {
-	case strings.HasPrefix(a.variable("GITHUB_EVENT_NAME"), string(plan.PullRequestEvent)): // or pull_request_target
-		job.Event, job.Branch = plan.PullRequestEvent, a.variable("GITHUB_BASE_REF")
-	case a.variable("GITHUB_REF_TYPE") == "tag":
-		job.Tag = a.variable("GITHUB_REF_NAME")
+	case strings.HasPrefix(a.Variable("GITHUB_EVENT_NAME"), string(plan.PullRequestEvent)): // or pull_request_target
+		job.Event, job.Branch = plan.PullRequestEvent, a.Variable("GITHUB_BASE_REF")
+	case a.Variable("GITHUB_REF_TYPE") == "tag":
+		job.Tag = a.Variable("GITHUB_REF_NAME")
 	default:
-		job.Branch = a.variable("GITHUB_REF_NAME")
+		job.Branch = a.Variable("GITHUB_REF_NAME")
 	}
 	return &job
 }
 
 func (a *App) gitlabCI() *plan.CI {
-	job := plan.CI{Name: "gitlab", Event: plan.PushEvent, Tag: a.variable("CI_COMMIT_TAG")}
+	job := plan.CI{Name: "gitlab", Event: plan.PushEvent, Tag: a.Variable("CI_COMMIT_TAG")}
 	switch {
-	case a.variable("CI_PIPELINE_SOURCE") == "merge_request_event":
-		job.Event, job.Branch = plan.PullRequestEvent, a.variable("CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
+	case a.Variable("CI_PIPELINE_SOURCE") == "merge_request_event":
+		job.Event, job.Branch = plan.PullRequestEvent, a.Variable("CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
 	case job.Tag == "":
-		job.Branch = a.variable("CI_COMMIT_REF_NAME")
+		job.Branch = a.Variable("CI_COMMIT_REF_NAME")
 	}
 	return &job
 }
@@ -53,15 +53,15 @@ func (a *App) gitlabCI() *plan.CI {
 // jenkinsCI reads what multibranch pipelines and the git plugin set. A job with
 // neither checks out what it was configured to.
 func (a *App) jenkinsCI(t plan.Trigger) *plan.CI {
-	job := plan.CI{Name: "jenkins", Event: plan.PushEvent, Tag: a.variable("TAG_NAME")}
-	switch base, branch := a.variable("CHANGE_TARGET"), a.variable("BRANCH_NAME"); {
+	job := plan.CI{Name: "jenkins", Event: plan.PushEvent, Tag: a.Variable("TAG_NAME")}
+	switch base, branch := a.Variable("CHANGE_TARGET"), a.Variable("BRANCH_NAME"); {
 	case base != "":
 		job.Event, job.Branch = plan.PullRequestEvent, base
 	case job.Tag != "":
 	case branch != "":
 		job.Branch = branch
-	case a.variable("GIT_BRANCH") != "":
-		job.Branch = strings.TrimPrefix(a.variable("GIT_BRANCH"), "origin/")
+	case a.Variable("GIT_BRANCH") != "":
+		job.Branch = strings.TrimPrefix(a.Variable("GIT_BRANCH"), "origin/")
 	default:
 		return claimed(job, t)
 	}
@@ -80,8 +80,8 @@ func claimed(job plan.CI, t plan.Trigger) *plan.CI {
 // writeCIOutputs appends what a run delivered to the outputs of a GitHub Actions step,
 // for the steps and jobs after it.
 func (a *App) writeCIOutputs(rep RunReport) error {
-	file := a.variable("GITHUB_OUTPUT")
-	if file == "" || a.variable("GITHUB_ACTIONS") != "true" {
+	file := a.Variable("GITHUB_OUTPUT")
+	if file == "" || a.Variable("GITHUB_ACTIONS") != "true" {
 		return nil
 	}
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
@@ -113,8 +113,8 @@ func ciOutputs(rep RunReport) string {
 	return out.String()
 }
 
-// variable returns a variable of the environment, or "".
-func (a *App) variable(name string) string {
+// Variable returns a variable of the environment, or "".
+func (a *App) Variable(name string) string {
 	value, _ := a.getenv(name)
 	return value
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"encoding/json"
-	"strings"
 
 	"github.com/slipway-cd/slipway/internal/cli/render"
 )
@@ -39,14 +38,5 @@ func (c *Command) isTerminal() bool { return c.TerminalWidth != nil && c.Termina
 
 // color reports whether to color what a terminal shows; see https://no-color.org.
 func (c *Command) color() bool {
-	return c.isTerminal() && !c.noColor && c.getenv("NO_COLOR") == ""
-}
-
-func (c *Command) getenv(name string) string {
-	for _, kv := range c.App.Environ {
-		if value, ok := strings.CutPrefix(kv, name+"="); ok {
-			return value
-		}
-	}
-	return ""
+	return c.isTerminal() && !c.noColor && c.App.Variable("NO_COLOR") == ""
 }
