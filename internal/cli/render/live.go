@@ -19,16 +19,11 @@ type Live struct {
 	lines *Lines
 
 	mu      sync.Mutex
-	running []*active
+	running running
 	drawn   int // lines of the last drawing
 	tick    int
 	stop    chan struct{}
 	done    sync.WaitGroup
-}
-
-type active struct {
-	step, text string
-	since      time.Time
 }
 
 // NewLive starts redrawing ten times a second until Close. width is the
@@ -62,20 +57,7 @@ func (l *Live) Emit(e event.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.wipe()
-	switch e.Kind {
-	case event.StepStarted:
-		l.running = append(l.running, &active{step: e.Step, since: e.Time})
-	case event.StepProgress, event.StepLog:
-		for _, a := range l.running {
-			if a.step == e.Step {
-				a.text = e.Text
-			}
-		}
-	case event.StepFinished:
-		l.drop(e.Step)
-	case event.RunFinished:
-		l.running = nil
-	}
+	l.running.take(e, e.Time)
 	l.lines.Emit(e)
 	l.draw()
 }
@@ -87,15 +69,6 @@ func (l *Live) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.wipe()
-}
-
-func (l *Live) drop(step string) {
-	for i, a := range l.running {
-		if a.step == step {
-			l.running = append(l.running[:i], l.running[i+1:]...)
-			return
-		}
-	}
 }
 
 func (l *Live) wipe() {

@@ -23,16 +23,9 @@ type Piped struct {
 	now   func() time.Time
 
 	mu      sync.Mutex
-	running []*beating
+	running running
 	stop    chan struct{}
 	done    sync.WaitGroup
-}
-
-// beating is a step that runs.
-type beating struct {
-	active
-	next  time.Time
-	pause time.Duration
 }
 
 // NewPiped starts looking for long steps every second, until Close.
@@ -57,29 +50,12 @@ func NewPiped(w io.Writer, now func() time.Time) *Piped {
 func (p *Piped) Emit(e event.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch e.Kind {
-	case event.StepStarted:
-		p.running = append(p.running, &beating{active{step: e.Step, since: p.now()}, p.now().Add(firstHeartbeat), firstHeartbeat})
+	p.running.take(e, p.now())
+	if e.Kind == event.StepStarted {
 		p.lines.Flush()
-		if isUndo(e.Step) {
-			break // what it does is shown, if there is something to take back
+		if !isUndo(e.Step) { // what it does is shown, if there is something to take back
+			fmt.Fprintf(p.lines.W, "  %-14s started\n", e.Step)
 		}
-		fmt.Fprintf(p.lines.W, "  %-14s started\n", e.Step)
-	case event.StepProgress, event.StepLog:
-		for _, b := range p.running {
-			if b.step == e.Step {
-				b.text = e.Text
-			}
-		}
-	case event.StepFinished:
-		for i, b := range p.running {
-			if b.step == e.Step {
-				p.running = append(p.running[:i], p.running[i+1:]...)
-				break
-			}
-		}
-	case event.RunFinished:
-		p.running = nil
 	}
 	p.lines.Emit(e)
 }
@@ -90,12 +66,11 @@ func (p *Piped) Beat() {
 	defer p.mu.Unlock()
 	now := p.now()
 	for _, b := range p.running {
-		if now.Before(b.next) {
+		if now.Before(b.beat.Add(b.pause)) {
 			continue
 		}
 		fmt.Fprintf(p.lines.W, "  %-14s running for %s%s\n", b.step, now.Sub(b.since).Round(time.Second), suffix(Cut(b.text, maxBeatText)))
-		b.pause = min(2*b.pause, maxHeartbeat)
-		b.next = now.Add(b.pause)
+		b.beat, b.pause = now, min(2*b.pause, maxHeartbeat)
 	}
 }
 
