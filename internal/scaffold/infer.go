@@ -39,10 +39,8 @@ func (s *repoInfo) note(key, value, source string) {
 	s.Found = append(s.Found, Finding{key, value, source})
 }
 
-// lack records what is missing for the file to run.
-func (s *repoInfo) lack(format string, args ...any) { s.lackOnce(format, args...) }
-
-func (s *repoInfo) lackOnce(format string, args ...any) {
+// lack records, once, what is missing for the file to run.
+func (s *repoInfo) lack(format string, args ...any) {
 	if text := fmt.Sprintf(format, args...); !slices.Contains(s.Missing, text) {
 		s.Missing = append(s.Missing, text)
 	}

@@ -301,7 +301,7 @@ func (s *repoInfo) pythonVersion(version string) string {
 		return ""
 	}
 	if _, err := s.lookPath("python" + version); err != nil {
-		s.lackOnce("the CI uses Python %s, which is not in PATH: the first python3 there is used", version)
+		s.lack("the CI uses Python %s, which is not in PATH: the first python3 there is used", version)
 		return ""
 	}
 	return fmt.Sprintf(`, version: "%s"`, version)
