@@ -117,11 +117,9 @@ func (s *repoInfo) startedCode(c *candidate, command string) (file, source strin
 // one between them.
 func (s *repoInfo) findContext(c *candidate) {
 	own := path.Dir(c.path)
-	if file, context := s.declaredContext(c.path); file != "" {
-		if missing := s.missingFrom(c, context); len(missing) == 0 {
-			c.context = context
-			return
-		}
+	if context, ok := s.declaredContext(c.path); ok && len(s.missingFrom(c, context)) == 0 {
+		c.context = context
+		return
 	}
 	best, fewest := own, len(c.copies)+1
 	for dir := own; ; dir = path.Dir(dir) {
@@ -159,14 +157,14 @@ func (s *repoInfo) hasSourcesBeside(name string) bool {
 }
 
 // declaredContext is the context that the repository's own CI builds the file with.
-func (s *repoInfo) declaredContext(name string) (file, context string) {
+func (s *repoInfo) declaredContext(name string) (context string, ok bool) {
 	for _, p := range s.allPipelines() {
 		f := p.Facts()
 		if path.Clean(f.Dockerfile.Text) == name && f.Context.Text != "" && !strings.ContainsAny(f.Context.Text, "${:") {
-			return p.At(f.Context.Line), path.Clean(f.Context.Text)
+			return path.Clean(f.Context.Text), true
 		}
 	}
-	return "", ""
+	return "", false
 }
 
 // chooseImage takes the likeliest server, or notes that there are several services.
