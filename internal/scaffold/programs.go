@@ -25,6 +25,9 @@ type option struct {
 	file  bool // the value is a folder, and the program may want a file in it
 }
 
+// modelExtensions are those of the files that training writes.
+const modelExtensions = `(?:pkl|joblib|json|txt|onnx|h5|keras|pt|pth|bst|ubj|cbm|sav|pickle|model)`
+
 var (
 	outputOptions  = []string{"out", "output", "output-dir", "output_dir", "out-dir", "out_dir", "model-dir", "model_dir", "model-path", "model_path", "save-dir", "save_dir", "save-path", "artifacts", "artifact-dir", "artifacts-dir"}
 	dataOptions    = []string{"data", "input", "csv", "data-path", "data_path", "dataset", "train-data", "train_data", "data-dir", "data_dir", "input-path", "input_path"}
@@ -32,10 +35,10 @@ var (
 	metricsOptions = []string{"out", "metrics", "output", "metrics-path", "metrics_path", "metrics-file", "report", "results"}
 
 	flagPattern = regexp.MustCompile(`(?:Var|String|add_argument|option)\(\s*(?:&?[\w.]+,\s*)?(?:["']-[a-zA-Z]["'],\s*)?["']-{0,2}([a-z][a-z0-9_-]*)["']`)
-	defaultFile = regexp.MustCompile(`default\s*=\s*(?:[\w.]+\()?["'][^"']*?([\w.-]+\.(?:pkl|joblib|json|txt|onnx|h5|keras|pt|pth|bst|ubj|cbm|sav|pickle|model))["']`)
+	defaultFile = regexp.MustCompile(`default\s*=\s*(?:[\w.]+\()?["'][^"']*?([\w.-]+\.` + modelExtensions + `)["']`)
 	writtenFile = regexp.MustCompile(`(?m)^.*(?:dump|save|to_json|open\([^\n]*["']wb?["']|write_text|export).*$`)
-	fileLiteral = regexp.MustCompile(`["']((?:[\w.-]+/)*[\w-]+\.(?:pkl|joblib|json|txt|onnx|h5|keras|pt|pth|bst|ubj|cbm|sav|pickle|model))["']`)
-	constant    = regexp.MustCompile(`(?m)^(\w+)\s*=\s*(?:[\w.]+\()?["']((?:[\w.-]+/)*[\w-]+\.(?:pkl|joblib|json|txt|onnx|h5|keras|pt|pth|bst|ubj|cbm|sav|pickle|model))["']`)
+	fileLiteral = regexp.MustCompile(`["']((?:[\w.-]+/)*[\w-]+\.` + modelExtensions + `)["']`)
+	constant    = regexp.MustCompile(`(?m)^(\w+)\s*=\s*(?:[\w.]+\()?["']((?:[\w.-]+/)*[\w-]+\.` + modelExtensions + `)["']`)
 	metricsName = regexp.MustCompile(`(?i)metric|score|eval|result`)
 	cloudCode   = regexp.MustCompile(`\bsagemaker\b|create_training_job|azureml|aiplatform|/opt/ml/`)
 	storageCode = regexp.MustCompile(`\bboto3\b|\baws s3\b|["']s3://|google\.cloud`)
