@@ -69,7 +69,7 @@ func (w Bubblewrap) Start(s Spec, out *os.File, onStarted func(Started)) (*Conta
 		group.Remove()
 		return nil, fmt.Errorf("start container %s: %w", s.Name, err)
 	}
-	return &Container{Notes: group.Notes, cmd: cmd, process: inner, cgroup: group, memory: s.Memory}, nil
+	return &Container{Notes: group.Notes, cmd: cmd, process: inner, pid: inner.Pid, cgroup: group, memory: s.Memory}, nil
 }
 
 func (w Bubblewrap) run(s Spec, out *os.File, onStarted func(outer, pid int)) (*exec.Cmd, *os.Process, error) {

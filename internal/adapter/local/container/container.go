@@ -90,6 +90,7 @@ type Container struct {
 
 	cmd     *exec.Cmd
 	process *os.Process // pid 1 of the container, in this pid namespace
+	pid     int         // of process, which loses it in Wait while others look at the sockets
 	cgroup  *Cgroup
 	memory  int64
 

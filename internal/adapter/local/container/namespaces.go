@@ -51,7 +51,7 @@ func (n Namespaces) Start(s Spec, out *os.File, onStarted func(Started)) (*Conta
 		group.Remove()
 		return nil, fmt.Errorf("start container %s: %w", s.Name, err)
 	}
-	return &Container{Notes: group.Notes, cmd: cmd, process: cmd.Process, cgroup: group, memory: s.Memory}, nil
+	return &Container{Notes: group.Notes, cmd: cmd, process: cmd.Process, pid: cmd.Process.Pid, cgroup: group, memory: s.Memory}, nil
 }
 
 // Check returns nil if this machine permits containers, and otherwise an error

@@ -202,7 +202,7 @@ func (b *Container) awaitStart(o initRequest, request io.Writer, onStarted func(
 			if err != nil {
 				return err
 			}
-			b.process = process
+			b.process, b.pid = process, process.Pid
 			if err := encoder.Encode(onStarted(b.cmd.Process.Pid, *now.Started)); err != nil {
 				return fmt.Errorf("begin: %w", err)
 			}

@@ -14,7 +14,7 @@ import (
 // Sockets returns the sockets ("socket:[123]") that the processes of the container
 // hold. complete is false if one of them could not be examined.
 func (b *Container) Sockets() (held map[string]bool, complete bool) {
-	return socketsOf("/proc", b.process.Pid)
+	return socketsOf("/proc", b.pid)
 }
 
 // Listeners returns the sockets on which the container takes connections.
