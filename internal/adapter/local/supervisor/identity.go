@@ -78,9 +78,7 @@ func (g *group) socketsOf(address string) ([]string, error) {
 // sockets returns the sockets that take requests at the address; ok is false if it is
 // not the replica's.
 func (r *replica) sockets(address string) (sockets []string, ok bool, err error) {
-	r.mu.Lock()
-	e := r.endpoint
-	r.mu.Unlock()
+	e := r.currentEndpoint()
 	if e == nil || e.address != address {
 		return nil, false, nil
 	}

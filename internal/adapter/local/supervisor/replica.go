@@ -313,13 +313,18 @@ func (r *replica) startError(o ReleaseRequest, status port.Replica) error {
 // wrongPort returns a wrongPortError if the replica runs and listens, but not where
 // it should; otherwise nil.
 func (r *replica) wrongPort() *wrongPortError {
-	r.mu.Lock()
-	e := r.endpoint
-	r.mu.Unlock()
+	e := r.currentEndpoint()
 	if e == nil {
 		return nil
 	}
 	return e.findWrongPort()
+}
+
+// currentEndpoint returns the endpoint of the running container, or nil.
+func (r *replica) currentEndpoint() *endpoint {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.endpoint
 }
 
 // startHint is what to do about a release that can't start.

@@ -23,9 +23,7 @@ const (
 // describeReadiness describes what the replica responds instead of being ready, if it
 // responds.
 func (r *replica) describeReadiness() (text string, responds bool) {
-	r.mu.Lock()
-	e := r.endpoint
-	r.mu.Unlock()
+	e := r.currentEndpoint()
 	if e == nil {
 		return fmt.Sprintf("%s does not return 200", r.readyPath), false
 	}
