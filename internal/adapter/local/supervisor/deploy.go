@@ -61,14 +61,9 @@ func (e *environment) stagePromoted(ctx context.Context, o ReleaseRequest, saved
 		return "", err
 	}
 	if e.promoted == nil { // it could not be restored
-		g, err := newGroup(e.cfg, o)
-		if err != nil {
+		if err := e.startPromoted(o); err != nil {
 			return "", err
 		}
-		e.mu.Lock()
-		e.promoted = g
-		e.proxy.Switch(g.pool)
-		e.mu.Unlock()
 	}
 	if err := e.promoted.waitReady(ctx, false, say); err != nil {
 		return "", err

@@ -187,7 +187,7 @@ func (e *environment) restart(saved EnvironmentState, p *ReleaseSpec) *group {
 	if p == nil {
 		return nil
 	}
-	g, err := newGroup(e.cfg, ReleaseRequest{Service: saved.Service, Environment: saved.Environment, Release: p.Release, Port: saved.Port, Spec: p.Spec})
+	g, err := newGroup(e.cfg, saved.request(*p))
 	if err != nil {
 		e.cfg.Log.Printf("%s: %v", e.key, err)
 		e.startErr = err
@@ -243,16 +243,24 @@ func (e *environment) startMissing(ctx context.Context, o UpRequest) error {
 	if saved.Promoted == nil || e.promoted != nil {
 		return nil
 	}
-	g, err := newGroup(e.cfg, ReleaseRequest{
-		Service: saved.Service, Environment: saved.Environment, Release: saved.Promoted.Release, Port: saved.Port, Spec: saved.Promoted.Spec, Secrets: o.Secrets,
-	})
+	missing := saved.request(*saved.Promoted)
+	missing.Secrets = o.Secrets
+	if err := e.startPromoted(missing); err != nil {
+		return err
+	}
+	e.relisten(saved)
+	return nil
+}
+
+// startPromoted starts the promoted release, which could not be restored.
+func (e *environment) startPromoted(o ReleaseRequest) error {
+	g, err := newGroup(e.cfg, o)
 	if err != nil {
 		return err
 	}
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	e.promoted, e.startErr = g, nil
 	e.proxy.Switch(g.pool)
-	e.mu.Unlock()
-	e.relisten(saved)
 	return nil
 }

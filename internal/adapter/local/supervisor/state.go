@@ -46,6 +46,11 @@ func (e EnvironmentState) choosesPort() bool {
 	return !e.FixedPort && e.Port >= minStable && e.Port < minStable+numStable
 }
 
+// request returns what starts a saved release again.
+func (e EnvironmentState) request(p ReleaseSpec) ReleaseRequest {
+	return ReleaseRequest{Service: e.Service, Environment: e.Environment, Release: p.Release, Port: e.Port, Spec: p.Spec}
+}
+
 // ReleaseSpec is a release that should run.
 type ReleaseSpec struct {
 	Release delivery.ReleaseID `json:"release"`
