@@ -25,7 +25,7 @@ func (l Layout) WriteArchive(w io.Writer, d delivery.Digest, name string) error 
 		return err
 	}
 	out := tar.NewWriter(w)
-	if err := writeFile(out, MarkerFile, []byte(`{"imageLayoutVersion":"1.0.0"}`)); err != nil {
+	if err := writeFile(out, MarkerFile, []byte(Marker)); err != nil {
 		return err
 	}
 	blobs := []delivery.Digest{d}

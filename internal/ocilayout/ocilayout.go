@@ -24,6 +24,9 @@ const (
 	dockerIndex  = "application/vnd.docker.distribution.manifest.list.v2+json"
 )
 
+// Marker is the content of MarkerFile.
+const Marker = `{"imageLayoutVersion":"1.0.0"}`
+
 const (
 	maxManifest = 4 << 20 // bytes of a manifest, an index or an image's configuration
 	maxDepth    = 3       // indexes within indexes

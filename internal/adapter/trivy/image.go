@@ -29,7 +29,7 @@ func isolate(img ocilayout.Image, layout, dir string) error {
 		err = os.Symlink(filepath.Join(layout, "blobs"), filepath.Join(dir, "blobs"))
 	}
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, ocilayout.MarkerFile), []byte(`{"imageLayoutVersion":"1.0.0"}`), 0o644)
+		err = os.WriteFile(filepath.Join(dir, ocilayout.MarkerFile), []byte(ocilayout.Marker), 0o644)
 	}
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, ocilayout.IndexFile), []byte(index), 0o644)
