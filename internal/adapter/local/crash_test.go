@@ -26,7 +26,7 @@ import (
 // runClient stages and promotes one release and is killed meanwhile.
 func runClient(ctx context.Context, dir string) int {
 	store := &fakeStore{sample: os.Getenv("SLIPWAY_TEST_SAMPLE")}
-	s := &testTarget{Target: local.New(local.Config{Dir: dir, StartTimeout: startTimeout, GracePeriod: 2 * time.Second, Images: store, Artifacts: store})}
+	s := &testTarget{Target: local.New(local.Config{Dir: dir, StartTimeout: startTimeout, GracePeriod: 2 * time.Second, Images: store, Artifacts: store}), service: os.Getenv("SLIPWAY_TEST_SERVICE")}
 	o := s.request(porttest.Sample{Version: os.Getenv("SLIPWAY_TEST_VERSION")})
 	_, err := s.Stage(ctx, o, nil)
 	if err == nil {
@@ -59,7 +59,7 @@ func TestTarget_ClientKilled(t *testing.T) {
 	for i := 1; i <= 12; i++ {
 		version := fmt.Sprint(i)
 		cmd := exec.Command("/proc/self/exe")
-		cmd.Env = append(os.Environ(), "SLIPWAY_TEST_CLIENT="+s.cfg.Dir, "SLIPWAY_TEST_VERSION="+version, "SLIPWAY_TEST_SAMPLE="+s.store.sample)
+		cmd.Env = append(os.Environ(), "SLIPWAY_TEST_CLIENT="+s.cfg.Dir, "SLIPWAY_TEST_VERSION="+version, "SLIPWAY_TEST_SERVICE="+s.service, "SLIPWAY_TEST_SAMPLE="+s.store.sample)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +67,7 @@ func TestTarget_ClientKilled(t *testing.T) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		state, err := supervisor.ReadState(s.cfg.Dir)
-		if err != nil || state.Environments["sample/dev"].Promoted == nil {
+		if err != nil || state.Environments[s.service+"/dev"].Promoted == nil {
 			t.Fatalf("state = %+v, %v; want one promoted release at any moment", state, err)
 		}
 		o := s.request(porttest.Sample{Version: version})

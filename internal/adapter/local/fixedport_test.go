@@ -232,13 +232,14 @@ func TestFixedPort_WayOut(t *testing.T) {
 // TestWrongPort: a service that listens elsewhere is told apart long before the
 // start timeout, and the error says what to set.
 func TestWrongPort(t *testing.T) {
+	ignoring, _ := hostPorts(t)
 	for _, c := range []struct {
 		name   string
 		port   int // of the release
 		listen int // of the service
 		want   string
 	}{
-		{"PORT ignored", 0, 17471, "the service listens on 17471, but PORT is "},
+		{"PORT ignored", 0, ignoring, fmt.Sprintf("the service listens on %d, but PORT is ", ignoring)},
 		{"another fixed port", 8000, 9000, "the service listens on 9000, but PORT is 8000"},
 	} {
 		for _, runtime := range runtimes() {
@@ -269,9 +270,11 @@ func TestWrongPort_AtTimeout(t *testing.T) {
 	s := newTestTarget(t, func(cfg *local.Config) { cfg.StartTimeout = 2 * time.Second })
 	o := s.request(porttest.Sample{Version: "a", Mode: "unready"})
 	o.Release.Workload.Replicas = 1
-	o.Release.Workload.Env["SAMPLE_FIXED_LISTEN"] = "17472"
+	_, listens := hostPorts(t)
+	o.Release.Workload.Env["SAMPLE_FIXED_LISTEN"] = fmt.Sprint(listens)
 	_, err := s.Stage(context.Background(), o, nil)
-	if err == nil || !strings.Contains(err.Error(), "the service listens on 17472, but PORT is ") || !strings.Contains(fault.HintOf(err), "deploy.port: 17472") {
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("the service listens on %d, but PORT is ", listens)) ||
+		!strings.Contains(fault.HintOf(err), fmt.Sprintf("deploy.port: %d", listens)) {
 		t.Errorf("error = %v, hint %q, want where it listens", err, fault.HintOf(err))
 	}
 }

@@ -115,8 +115,9 @@ func copyFile(from, to string, mode os.FileMode) error {
 // testTarget is a target with its folder and dependencies.
 type testTarget struct {
 	*local.Target
-	cfg   local.Config
-	store *fakeStore
+	cfg     local.Config
+	store   *fakeStore
+	service string
 }
 
 var (
@@ -162,7 +163,7 @@ func newTestTarget(t testing.TB, change func(*local.Config)) *testTarget {
 			t.Fatal(err)
 		}
 	}
-	target := &testTarget{Target: local.New(cfg), cfg: cfg, store: s}
+	target := &testTarget{Target: local.New(cfg), cfg: cfg, store: s, service: testService(t)}
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
@@ -234,7 +235,7 @@ func (s *testTarget) request(o porttest.Sample) port.DeployRequest { return s.re
 func (s *testTarget) requestIn(env delivery.Environment, o porttest.Sample) port.DeployRequest {
 	name := digest(o.Version + "/" + o.Mode)
 	return port.DeployRequest{
-		Service: "sample", Environment: env, ID: delivery.ReleaseID("r-" + name.Short()),
+		Service: s.service, Environment: env, ID: delivery.ReleaseID("r-" + name.Short()),
 		Release: delivery.Release{
 			Image: delivery.Image{Repository: "sample", Digest: digest("image")},
 			Model: &delivery.ModelRef{Group: "models", Version: 7, Digest: digest("model " + o.Version)},
