@@ -95,6 +95,19 @@ func replicaPIDs(t *testing.T, dir string) []int {
 	return pids
 }
 
+// requireExit waits until the processes have exited.
+func requireExit(t *testing.T, pids []int) {
+	t.Helper()
+	eventually(t, func() error {
+		for _, pid := range pids {
+			if raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && !strings.Contains(string(raw), ") Z ") {
+				return fmt.Errorf("process %d lingers: %s", pid, raw)
+			}
+		}
+		return nil
+	})
+}
+
 func TestContainer_Isolation(t *testing.T) {
 	for _, runtime := range runtimes() {
 		for _, user := range []string{"", "root", "1234:2345"} {
@@ -193,14 +206,7 @@ func TestSupervisor_KilledIsRestored(t *testing.T) {
 			if err := syscall.Kill(supervisorPID(t, s.cfg.Dir), syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, func() error {
-				for _, pid := range pids {
-					if raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && !strings.Contains(string(raw), ") Z ") {
-						return fmt.Errorf("process %d lingers: %s", pid, raw)
-					}
-				}
-				return nil
-			})
+			requireExit(t, pids)
 			seen, err := s.Observe(context.Background(), a.Service, a.Environment)
 			if err != nil || seen.Release != "" || len(seen.Notes) != 1 {
 				t.Errorf("observed release %q, notes %q, %v; want a note that nothing runs", seen.Release, seen.Notes, err)

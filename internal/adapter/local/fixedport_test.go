@@ -173,14 +173,7 @@ func TestFixedPort_Restored(t *testing.T) {
 			if err := syscall.Kill(supervisorPID(t, s.cfg.Dir), syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, func() error {
-				for _, pid := range pids {
-					if raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && !strings.Contains(string(raw), ") Z ") {
-						return fmt.Errorf("process %d lingers: %s", pid, raw)
-					}
-				}
-				return nil
-			})
+			requireExit(t, pids)
 			if err := s.Restore(context.Background()); err != nil {
 				t.Fatal(err)
 			}
