@@ -173,7 +173,7 @@ func (s *session) findSource(ctx context.Context, f *plan.Facts, _ delivery.Envi
 		return err
 	}
 	if checker, ok := s.deps.Source.(port.TreeChecker); ok {
-		if err := checker.CheckTree(ctx, f.Commit.Tree); err != nil {
+		if err := checker.CheckTree(ctx, f.Commit.Tree, f.Files); err != nil {
 			return err
 		}
 	}

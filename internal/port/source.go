@@ -44,8 +44,8 @@ type ScratchSource interface {
 // checked out, such as files whose content is stored elsewhere.
 type TreeChecker interface {
 	// CheckTree fails as Checkout will, as far as that is known without downloading
-	// anything.
-	CheckTree(ctx context.Context, tree string) error
+	// anything. files are those that Files lists of the tree.
+	CheckTree(ctx context.Context, tree string, files []File) error
 }
 
 // FolderSource is a Source whose trees may hold files beside the service's folder.

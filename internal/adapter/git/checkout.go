@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/flock"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // Checkout makes the content of dir exactly that tree; see port.Source.
@@ -250,9 +251,8 @@ func (w checkout) addModules(ctx context.Context, tree string, modules []module)
 
 // CheckTree reports what will keep the tree from being checked out, as far as it is
 // known without downloading anything; see port.TreeChecker.
-func (s Source) CheckTree(ctx context.Context, tree string) error {
-	files, err := s.Files(ctx, tree)
-	if err != nil {
+func (s Source) CheckTree(ctx context.Context, tree string, files []port.File) error {
+	if err := validateObject(tree); err != nil {
 		return err
 	}
 	repo, err := s.openRepository(ctx)

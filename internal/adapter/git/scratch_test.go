@@ -55,7 +55,7 @@ func TestScratch_LeavesRepositoryAlone(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := source.(port.TreeChecker).CheckTree(t.Context(), c.Tree); err != nil {
+			if err := source.(port.TreeChecker).CheckTree(t.Context(), c.Tree, files); err != nil {
 				t.Fatal(err)
 			}
 			out := filepath.Join(t.TempDir(), "out")
