@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -199,6 +200,7 @@ func (s Source) addLFSContent(ctx context.Context, files []lfsFile, dir, kept st
 	if err != nil {
 		return err
 	}
+	hasLFS := sync.OnceValue(func() bool { return s.hasLFS(ctx) })
 	inUse := map[string]bool{}
 	var missing []string
 	for _, f := range files {
@@ -207,7 +209,7 @@ func (s Source) addLFSContent(ctx context.Context, files []lfsFile, dir, kept st
 			name += "-x"
 		}
 		inUse[name] = true
-		err := s.provide(ctx, f, store, filepath.Join(kept, name))
+		err := s.provide(ctx, f, store, filepath.Join(kept, name), hasLFS)
 		if errors.Is(err, fs.ErrNotExist) {
 			missing = append(missing, f.path)
 			continue
@@ -239,8 +241,8 @@ func removeUnused(dir string, inUse map[string]bool) error {
 }
 
 // provide makes the content available at path: from the clone's store, or downloaded
-// by git-lfs. It is fs.ErrNotExist if neither has it.
-func (s Source) provide(ctx context.Context, f lfsFile, store, path string) error {
+// by git-lfs, if hasLFS. It is fs.ErrNotExist if neither has it.
+func (s Source) provide(ctx context.Context, f lfsFile, store, path string, hasLFS func() bool) error {
 	if info, err := os.Stat(path); err == nil && info.Size() == f.size && info.ModTime().Equal(contentTime) {
 		return nil
 	}
@@ -252,7 +254,7 @@ func (s Source) provide(ctx context.Context, f lfsFile, store, path string) erro
 		defer in.Close()
 		return f.save(path, func(out io.Writer) error { _, err := io.Copy(out, in); return err })
 	}
-	if !s.hasLFS(ctx) {
+	if !hasLFS() {
 		return fs.ErrNotExist
 	}
 	err := f.save(path, func(out io.Writer) error {
