@@ -234,11 +234,7 @@ func (w checkout) addModules(ctx context.Context, tree string, modules []module)
 		if err := inner.rebuild(ctx, m.commit); err != nil {
 			return err
 		}
-		files, err := m.source.list(ctx, m.commit)
-		if err != nil {
-			return err
-		}
-		pointers, err := m.source.lfsFiles(ctx, repository{}, m.commit, hasAttributes(files))
+		pointers, err := m.source.lfsFiles(ctx, repository{}, m.commit, m.attributes)
 		if err == nil {
 			err = m.source.addLFSContent(ctx, pointers, inner.dir, filepath.Join(inner.git, lfsFolder))
 		}

@@ -18,9 +18,10 @@ const submodule = "160000"
 // module is a submodule as a tree records it. Its content comes from the clone of it
 // that lies in the user's clone: nothing is fetched.
 type module struct {
-	path   string // in the tree that was listed
-	commit string
-	source Source // of its clone
+	path       string // in the tree that was listed
+	commit     string
+	source     Source // of its clone
+	attributes bool   // its tree has .gitattributes
 }
 
 // expand replaces the submodules among a tree's files by their files, and lists them,
@@ -39,6 +40,7 @@ func (s Source) expand(ctx context.Context, files []port.File) (all []port.File,
 		if err != nil {
 			return nil, nil, err
 		}
+		m.attributes = hasAttributes(inside)
 		inside, nested, err := m.source.expand(ctx, inside)
 		if err != nil {
 			return nil, nil, err
