@@ -170,6 +170,17 @@ func firstLine(s string) string {
 	return ""
 }
 
+// maxNamedFiles is how many files an error names.
+const maxNamedFiles = 5
+
+// nameFiles lists files for an error.
+func nameFiles(paths []string) string {
+	if more := len(paths) - maxNamedFiles; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(paths[:maxNamedFiles], ", "), more)
+	}
+	return strings.Join(paths, ", ")
+}
+
 var objectPattern = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
 // validateObject checks the ID of a tree before it is used on a command line.

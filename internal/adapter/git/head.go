@@ -146,16 +146,11 @@ func withoutCredentials(remote string) string {
 // user's index, which saves hashing unchanged files: into the repository, or into
 // the scratch folder.
 func (s Source) snapshot(ctx context.Context, repo repository, changes status, allowed bool) (string, error) {
-	shown := changes.paths[:min(len(changes.paths), 5)]
-	more := ""
-	if n := len(changes.paths) - len(shown); n > 0 {
-		more = fmt.Sprintf(" and %d more", n)
-	}
 	if changes.unmerged != "" {
 		return "", fault.New(fault.Conflict, "%s has merge conflicts", changes.unmerged).Hint("finish the merge and commit it")
 	}
 	if !allowed {
-		return "", fault.New(fault.Conflict, "the working tree differs from the commit: %s%s", strings.Join(shown, ", "), more).
+		return "", fault.New(fault.Conflict, "the working tree differs from the commit: %s", nameFiles(changes.paths)).
 			Hint("commit the changes, or deploy them uncommitted with --allow-dirty")
 	}
 	if len(changes.modules) > 0 {

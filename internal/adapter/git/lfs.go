@@ -171,15 +171,8 @@ func (s Source) hasLFS(ctx context.Context) bool {
 	return err == nil
 }
 
-// maxNamedFiles is how many files an error names.
-const maxNamedFiles = 5
-
 func missingContent(paths []string) error {
-	named, more := paths, ""
-	if n := len(paths) - maxNamedFiles; n > 0 {
-		named, more = paths[:maxNamedFiles], fmt.Sprintf(" and %d more", n)
-	}
-	return fault.New(fault.NotFound, "Git LFS has the content of %s%s, which this clone lacks", strings.Join(named, ", "), more).
+	return fault.New(fault.NotFound, "Git LFS has the content of %s, which this clone lacks", nameFiles(paths)).
 		Hint("run `git lfs pull`; it needs git-lfs (https://git-lfs.com). In a CI, enable LFS for the checkout (GitHub: lfs: true)")
 }
 
