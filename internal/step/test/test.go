@@ -75,9 +75,9 @@ func environmentFailed(ctx context.Context, err error) (step.Result, error) {
 // command expands the template. The report of an earlier attempt is removed, so
 // that it can't be taken for this one's.
 func (s Step) command(r step.Request, w step.TestParams, checkout string) (port.Command, string, error) {
-	dir := filepath.Join(checkout, filepath.FromSlash(w.Dir))
-	if !within(checkout, dir) {
-		return port.Command{}, "", fault.New(fault.Invalid, "step %s: dir %q is outside the repository", r.Spec.Name, w.Dir)
+	dir, err := job.Dir(checkout, w.Dir)
+	if err != nil {
+		return port.Command{}, "", fmt.Errorf("step %s: %w", r.Spec.Name, err)
 	}
 	report := filepath.Join(r.WorkDir, "report.xml")
 	if err := os.RemoveAll(report); err != nil {
