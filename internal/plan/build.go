@@ -11,13 +11,7 @@ import (
 func (pl *planner) tests() ([]string, error) {
 	var names []string
 	for i, t := range pl.project.Test {
-		in, err := pl.inputs(fmt.Sprintf("test[%d].inputs", i), t.Inputs, false)
-		if err == nil {
-			in, err = pl.addPythonInputs(fmt.Sprintf("test[%d].python", i), t.Python, in)
-		}
-		if err == nil {
-			err = pl.checkDir(fmt.Sprintf("test[%d].dir", i), t.Dir)
-		}
+		in, err := pl.commandInputs(fmt.Sprintf("test[%d]", i), t.Inputs, false, t.Python, t.Dir)
 		if err != nil {
 			return nil, err
 		}

@@ -21,6 +21,20 @@ type input struct {
 	matches func(path string) bool
 }
 
+// commandInputs are the inputs of a step that runs a command, with the files that
+// define its Python environment. The folder that it runs in must be in the commit. key
+// names the command's section in the file.
+func (pl *planner) commandInputs(key string, globs []string, withData bool, python *config.Python, dir string) (input, error) {
+	in, err := pl.inputs(key+".inputs", globs, withData)
+	if err == nil {
+		in, err = pl.addPythonInputs(key+".python", python, in)
+	}
+	if err == nil {
+		err = pl.checkDir(key+".dir", dir)
+	}
+	return in, err
+}
+
 // inputs digests the files that a step depends on: those that match its globs,
 // or all that source.ignore leaves. slipway.yaml is not among the latter: what a
 // step reads of it is part of the step. key names the globs in the file.

@@ -12,13 +12,7 @@ import (
 // train plans training, evaluation and registration.
 func (pl *planner) train(tests []string) error {
 	model := pl.project.Model
-	in, err := pl.inputs("model.train.inputs", model.Train.Inputs, true)
-	if err == nil {
-		in, err = pl.addPythonInputs("model.train.python", model.Train.Python, in)
-	}
-	if err == nil {
-		err = pl.checkDir("model.train.dir", model.Train.Dir)
-	}
+	in, err := pl.commandInputs("model.train", model.Train.Inputs, true, model.Train.Python, model.Train.Dir)
 	if err != nil {
 		return err
 	}
@@ -51,13 +45,7 @@ func (pl *planner) evaluate(data []string, key delivery.Digest) error {
 		}, trainStep)
 		return nil
 	}
-	in, err := pl.inputs("model.evaluate.inputs", e.Inputs, true)
-	if err == nil {
-		in, err = pl.addPythonInputs("model.evaluate.python", e.Python, in)
-	}
-	if err == nil {
-		err = pl.checkDir("model.evaluate.dir", e.Dir)
-	}
+	in, err := pl.commandInputs("model.evaluate", e.Inputs, true, e.Python, e.Dir)
 	if err != nil {
 		return err
 	}
