@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -64,33 +65,51 @@ func (s Source) module(ctx context.Context, f port.File) (module, error) {
 	if err := validateObject(f.Blob); err != nil {
 		return module{}, err
 	}
+	work := filepath.Join(s.Dir, filepath.FromSlash(f.Path))
+	hasCommit := func(dir string) bool {
+		clone := Source{Program: s.Program, gitDir: dir}
+		_, err := clone.run(ctx, command{dir: s.Dir, args: []string{"cat-file", "-e", f.Blob + "^{commit}"}})
+		return err == nil
+	}
+	dir := gitDirOf(work)
+	if dir == "" || !hasCommit(dir) {
+		kept, err := s.moduleDirs(ctx)
+		if err != nil {
+			return module{}, err
+		}
+		i := slices.IndexFunc(kept, hasCommit)
+		switch {
+		case i < 0 && ctx.Err() != nil:
+			return module{}, context.Cause(ctx)
+		case i < 0:
+			return module{}, fault.New(fault.NotFound, "commit %.12s of the submodule %s is not in this clone", f.Blob, f.Path).
+				Hint("run `git submodule update --init --recursive`; in a CI, enable submodules for the checkout (GitHub: submodules: recursive)")
+		}
+		dir = kept[i]
+	}
+	clone := Source{Dir: s.Dir, Program: s.Program, gitDir: dir}
+	if info, err := os.Stat(work); err == nil && info.IsDir() {
+		clone.Dir = work // where its own submodules are
+	}
+	return module{path: f.Path, commit: f.Blob, source: clone}, nil
+}
+
+// moduleDirs lists the git folders of submodules that the clone keeps: its own, and
+// those of the clone that a linked working tree belongs to.
+func (s Source) moduleDirs(ctx context.Context) ([]string, error) {
 	out, err := s.run(ctx, command{dir: s.Dir, args: []string{"rev-parse", "--git-dir", "--git-common-dir"}})
 	if err != nil {
-		return module{}, err
+		return nil, err
 	}
-	work := filepath.Join(s.Dir, filepath.FromSlash(f.Path))
-	candidates := []string{gitDirOf(work)}
-	for _, dir := range strings.Fields(strings.ReplaceAll(out, " ", "\x00")) {
-		dir = s.absolute(strings.ReplaceAll(dir, "\x00", " "))
-		candidates = append(candidates, keptModules(filepath.Join(dir, "modules"))...)
+	dirs := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+	for i, dir := range dirs {
+		dirs[i] = s.absolute(dir)
 	}
-	for _, dir := range candidates {
-		if dir == "" {
-			continue
-		}
-		clone := Source{Dir: s.Dir, Program: s.Program, gitDir: dir}
-		if info, err := os.Stat(work); err == nil && info.IsDir() {
-			clone.Dir = work // where its own submodules are
-		}
-		if _, err := clone.run(ctx, command{dir: s.Dir, args: []string{"cat-file", "-e", f.Blob + "^{commit}"}}); err == nil {
-			return module{path: f.Path, commit: f.Blob, source: clone}, nil
-		}
-		if ctx.Err() != nil {
-			return module{}, context.Cause(ctx)
-		}
+	var found []string
+	for _, dir := range slices.Compact(dirs) {
+		found = append(found, keptModules(filepath.Join(dir, "modules"))...)
 	}
-	return module{}, fault.New(fault.NotFound, "commit %.12s of the submodule %s is not in this clone", f.Blob, f.Path).
-		Hint("run `git submodule update --init --recursive`; in a CI, enable submodules for the checkout (GitHub: submodules: recursive)")
+	return found, nil
 }
 
 // gitDirOf returns the git folder of a submodule that is checked out at dir, or "".
