@@ -38,13 +38,13 @@ func (s deployments) Begin(ctx context.Context, d delivery.Deployment) (out deli
 				coalesce(nullif(?7, ''), (SELECT release FROM deployments WHERE project = ?1 AND environment = ?2 AND state = ?8), ''),
 				?9, ?10, ?11, ?12, ?13, 0, 0, ?14, ?15)
 			ON CONFLICT (project, run, release, environment) DO NOTHING`,
-			s.project, d.Environment, d.Release, d.Run, delivery.Deploying, d.By, d.Replaced, delivery.Serving, d.Reason,
+			s.project, s.machine.stored(d.Environment), d.Release, d.Run, delivery.Deploying, d.By, d.Replaced, delivery.Serving, d.Reason,
 			d.Commit, config, inputs, nanos(d.StartedAt), actorJSON(d.Actor), d.Unknown.Object())
 		if err != nil {
 			return err
 		}
 		out, err = scanDeployment(tx.QueryRowContext(ctx, "SELECT "+deploymentColumns+` FROM deployments
-			WHERE project = ? AND run = ? AND release = ? AND environment = ?`, s.project, d.Run, d.Release, d.Environment))
+			WHERE project = ? AND run = ? AND release = ? AND environment = ?`, s.project, d.Run, d.Release, s.machine.stored(d.Environment)))
 		return err
 	})
 	return out, err
@@ -82,7 +82,7 @@ func (s deployments) Accept(ctx context.Context, id int64, at time.Time) error {
 			return fault.New(fault.Conflict, "accept deployment %d of %s in %s: it is %s", id, d.Release, d.Environment, d.State)
 		}
 		_, err = tx.ExecContext(ctx, "UPDATE deployments SET state = ?, ended_at = ?, reason = ? WHERE project = ? AND environment = ? AND state = ?",
-			delivery.Replaced, nanos(at), fmt.Sprintf("replaced by %s", d.Release), s.project, d.Environment, delivery.Serving)
+			delivery.Replaced, nanos(at), fmt.Sprintf("replaced by %s", d.Release), s.project, s.machine.stored(d.Environment), delivery.Serving)
 		if err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func (s deployments) End(ctx context.Context, id int64, state delivery.Deploymen
 		return fault.New(fault.Invalid, "end deployment %d: invalid final state %q", id, state)
 	}
 	return s.change(ctx, fmt.Sprintf("end deployment %d", id), func(tx *sql.Tx) error {
-		done, err := tx.ExecContext(ctx, "UPDATE deployments SET state = ?, reason = ?, ended_at = ? WHERE project = ? AND id = ? AND state IN (?, ?)",
+		done, err := tx.ExecContext(ctx, "UPDATE deployments SET state = ?, reason = ?, ended_at = ? WHERE project = ? AND id = ? AND state IN (?, ?) AND "+s.machine.visible(),
 			state, reason, nanos(at), s.project, id, delivery.Deploying, delivery.Serving)
 		if err != nil {
 			return err
@@ -110,7 +110,7 @@ func (s deployments) End(ctx context.Context, id int64, state delivery.Deploymen
 
 // Current implements port.DeploymentStore.
 func (s deployments) Current(ctx context.Context, env delivery.Environment) (delivery.Deployment, bool, error) {
-	d, err := scanDeployment(first(ctx, s.read, "SELECT "+deploymentColumns+" FROM deployments WHERE project = ? AND environment = ? AND state = 'serving'", s.project, env))
+	d, err := scanDeployment(first(ctx, s.read, "SELECT "+deploymentColumns+" FROM deployments WHERE project = ? AND environment = ? AND state = 'serving'", s.project, s.machine.stored(env)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return delivery.Deployment{}, false, nil
 	}
@@ -121,7 +121,8 @@ func (s deployments) Current(ctx context.Context, env delivery.Environment) (del
 func (s deployments) List(ctx context.Context, f port.DeploymentFilter, page port.Page) ([]delivery.Deployment, port.Cursor, error) {
 	var where conditions
 	where.add("project = ?", s.project)
-	where.equal("environment", string(f.Environment))
+	where.equal("environment", s.machine.stored(f.Environment))
+	where.add(s.machine.visible())
 	where.equal("run", string(f.Run))
 	where.equal("release", string(f.Release))
 	if page.After != "" {
@@ -163,7 +164,7 @@ func parseDeploymentCursor(c port.Cursor) (at, id int64, err error) {
 }
 
 func (s deployments) find(ctx context.Context, from asker, id int64) (delivery.Deployment, error) {
-	d, err := scanDeployment(first(ctx, from, "SELECT "+deploymentColumns+" FROM deployments WHERE project = ? AND id = ?", s.project, id))
+	d, err := scanDeployment(first(ctx, from, "SELECT "+deploymentColumns+" FROM deployments WHERE project = ? AND id = ? AND "+s.machine.visible(), s.project, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return d, fault.New(fault.NotFound, "deployment %d not found", id)
 	}
@@ -174,7 +175,7 @@ func scanDeployment(row scanner) (delivery.Deployment, error) {
 	var d delivery.Deployment
 	var started, serving, ended int64
 	var config, inputs, extra string
-	err := row.Scan(&d.ID, &d.Environment, &d.Release, &d.Run, &d.State, &d.By, actorColumn{&d.Actor}, &d.Replaced, &d.Reason,
+	err := row.Scan(&d.ID, environmentColumn{&d.Environment}, &d.Release, &d.Run, &d.State, &d.By, actorColumn{&d.Actor}, &d.Replaced, &d.Reason,
 		&d.Commit, &config, &inputs, &started, &serving, &ended, &extra)
 	if err != nil {
 		return d, err

@@ -40,6 +40,7 @@ type database struct {
 	readers *sql.DB
 	read    asker // readers, of a view after it was brought up to date
 	view    *view // nil: the file is the truth
+	machine machine
 }
 
 var _ record.Store = (*Store)(nil)

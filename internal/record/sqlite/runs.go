@@ -25,7 +25,7 @@ func scanSummary(row scanner, more ...any) (record.RunSummary, error) {
 	var r record.RunSummary
 	var created, started, ended int64
 	err := row.Scan(append([]any{
-		&r.ID, &r.Environment, &r.Seq, &r.Turn, &r.State, &r.Outcome, &r.Cause, &r.Hint, &r.Release,
+		&r.ID, environmentColumn{&r.Environment}, &r.Seq, &r.Turn, &r.State, &r.Outcome, &r.Cause, &r.Hint, &r.Release,
 		actorColumn{&r.By}, &r.PID, &r.Host, actorColumn{&r.CancelledBy}, &r.PlanDigest, &r.Commit, &created, &started, &ended,
 	}, more...)...)
 	r.CreatedAt, r.StartedAt, r.EndedAt = moment(created), moment(started), moment(ended)
@@ -62,11 +62,26 @@ func readPlan(id delivery.RunID, document string) (p plan.Plan, err error) {
 }
 
 func (s runs) find(ctx context.Context, from asker, id delivery.RunID) (record.Run, error) {
-	r, err := scanRun(first(ctx, from, "SELECT "+summaryColumns+", plan FROM runs WHERE project = ? AND id = ?", s.project, id))
+	r, err := scanRun(first(ctx, from, "SELECT "+summaryColumns+", plan FROM runs WHERE project = ? AND id = ? AND "+s.machine.visible(), s.project, id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return r, fault.New(fault.NotFound, "run %s not found", id).Hint("`slipway status` lists the runs")
+		return r, s.explainMissing(ctx, from, id)
 	}
 	return r, err
+}
+
+// explainMissing returns why a run is not found: it may be of another machine.
+func (s runs) explainMissing(ctx context.Context, from asker, id delivery.RunID) error {
+	var env delivery.Environment
+	var host string
+	err := first(ctx, from, "SELECT environment, host FROM runs WHERE project = ? AND id = ?", s.project, id).Scan(environmentColumn{&env}, &host)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return fault.New(fault.NotFound, "run %s not found", id).Hint("`slipway status` lists the runs")
+	case err != nil:
+		return err
+	}
+	return fault.New(fault.Conflict, "run %s belongs to %s on another machine (%s)", id, env, host).
+		Hint("every machine has an environment %s of its own: run the command on %s", env, host)
 }
 
 // runs keeps runs, their queue and their steps.
@@ -93,7 +108,7 @@ func (s runs) Enqueue(ctx context.Context, r record.Run) (out record.Run, err er
 		_, err := tx.ExecContext(ctx, `INSERT INTO runs (project, `+summaryColumns+`, plan)
 			VALUES (?1, ?2, ?3, (SELECT coalesce(max(seq), 0) + 1 FROM runs WHERE project = ?1), 1, ?4, '', '', '', '', ?5, ?6, ?7, '', ?8, ?9, ?10, 0, 0, ?11)
 			ON CONFLICT (project, id) DO NOTHING`,
-			s.project, r.ID, r.Environment, record.Queued, actorJSON(r.By), r.PID, r.Host, delivery.DigestOf(document), r.Plan.Commit.SHA, nanos(r.CreatedAt), string(document))
+			s.project, r.ID, s.machine.stored(r.Environment), record.Queued, actorJSON(r.By), r.PID, r.Host, delivery.DigestOf(document), r.Plan.Commit.SHA, nanos(r.CreatedAt), string(document))
 		if err != nil {
 			return err
 		}
@@ -107,7 +122,7 @@ func (s runs) Enqueue(ctx context.Context, r record.Run) (out record.Run, err er
 func (s runs) Requeue(ctx context.Context, id delivery.RunID) (out record.Run, err error) {
 	err = s.change(ctx, fmt.Sprintf("queue run %s again", id), func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?2, turn = turn + 1, outcome = '', cause = '', hint = '', ended_at = 0,
-			seq = (SELECT max(seq) + 1 FROM runs WHERE project = ?1) WHERE project = ?1 AND id = ?3 AND state = ?4`,
+			seq = (SELECT max(seq) + 1 FROM runs WHERE project = ?1) WHERE project = ?1 AND id = ?3 AND state = ?4 AND `+s.machine.visible(),
 			s.project, record.Queued, id, record.Waiting)
 		if err != nil {
 			return err
@@ -121,7 +136,7 @@ func (s runs) Requeue(ctx context.Context, id delivery.RunID) (out record.Run, e
 // Retake implements record.Runs.
 func (s runs) Retake(ctx context.Context, id delivery.RunID) (out record.Run, err error) {
 	err = s.change(ctx, fmt.Sprintf("take over run %s", id), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE runs SET turn = turn + 1 WHERE project = ? AND id = ? AND state = ?", s.project, id, record.Running)
+		_, err := tx.ExecContext(ctx, "UPDATE runs SET turn = turn + 1 WHERE project = ? AND id = ? AND state = ? AND "+s.machine.visible(), s.project, id, record.Running)
 		if err != nil {
 			return err
 		}
@@ -133,7 +148,7 @@ func (s runs) Retake(ctx context.Context, id delivery.RunID) (out record.Run, er
 
 // Head implements record.Runs.
 func (s runs) Head(ctx context.Context, env delivery.Environment) (record.Run, bool, error) {
-	row := first(ctx, s.read, "SELECT "+summaryColumns+", plan FROM runs WHERE project = ? AND environment = ? AND "+open+" ORDER BY seq LIMIT 1", s.project, env)
+	row := first(ctx, s.read, "SELECT "+summaryColumns+", plan FROM runs WHERE project = ? AND environment = ? AND "+open+" ORDER BY seq LIMIT 1", s.project, s.machine.stored(env))
 	r, err := scanRun(row)
 	if errors.Is(err, sql.ErrNoRows) {
 		return record.Run{}, false, nil
@@ -151,7 +166,8 @@ func (s runs) Get(ctx context.Context, id delivery.RunID) (record.Run, error) {
 func (s runs) List(ctx context.Context, env delivery.Environment, page port.Page) ([]record.RunSummary, port.Cursor, error) {
 	var where conditions
 	where.add("project = ?", s.project)
-	where.equal("environment", string(env))
+	where.equal("environment", s.machine.stored(env))
+	where.add(s.machine.visible())
 	if page.After != "" {
 		at, id, err := parseCursor("runs", page.After)
 		if err != nil {
@@ -171,7 +187,7 @@ func (s runs) List(ctx context.Context, env delivery.Environment, page port.Page
 // Unfinished implements record.Runs.
 func (s runs) Unfinished(ctx context.Context) ([]record.RunSummary, error) {
 	out, err := list(ctx, s.read, func(row scanner) (record.RunSummary, error) { return scanSummary(row) },
-		"SELECT "+summaryColumns+" FROM runs WHERE project = ? AND "+open+" ORDER BY seq", s.project)
+		"SELECT "+summaryColumns+" FROM runs WHERE project = ? AND "+open+" AND "+s.machine.visible()+" ORDER BY seq", s.project)
 	return out, record.DatabaseError("list the unfinished runs", s.path, err)
 }
 
@@ -179,7 +195,8 @@ func (s runs) Unfinished(ctx context.Context) ([]record.RunSummary, error) {
 func (s runs) Waiting(ctx context.Context, env delivery.Environment) ([]record.RunSummary, error) {
 	var where conditions
 	where.add("project = ?", s.project)
-	where.equal("environment", string(env))
+	where.equal("environment", s.machine.stored(env))
+	where.add(s.machine.visible())
 	where.equal("state", string(record.Waiting))
 	out, err := list(ctx, s.read, func(row scanner) (record.RunSummary, error) { return scanSummary(row) },
 		"SELECT "+summaryColumns+" FROM runs WHERE "+where.String()+" ORDER BY created_at, seq", where.args...)
@@ -190,7 +207,7 @@ func (s runs) Waiting(ctx context.Context, env delivery.Environment) ([]record.R
 func (s runs) Start(ctx context.Context, id delivery.RunID, pid int, host string, at time.Time) error {
 	return s.change(ctx, fmt.Sprintf("start run %s", id), func(tx *sql.Tx) error {
 		done, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, pid = ?, host = ?,
-			started_at = CASE WHEN started_at = 0 THEN ? ELSE started_at END WHERE project = ? AND id = ? AND `+open,
+			started_at = CASE WHEN started_at = 0 THEN ? ELSE started_at END WHERE project = ? AND id = ? AND `+open+` AND `+s.machine.visible(),
 			record.Running, pid, host, nanos(at), s.project, id)
 		if err != nil {
 			return err
@@ -213,7 +230,7 @@ func (s runs) Finish(ctx context.Context, id delivery.RunID, f record.RunResult)
 	}
 	return s.change(ctx, fmt.Sprintf("finish run %s", id), func(tx *sql.Tx) error {
 		done, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, outcome = ?, cause = ?, hint = ?, release = ?, ended_at = ?
-			WHERE project = ? AND id = ? AND state <> ?`, state, f.Outcome, f.Cause, f.Hint, f.Release, nanos(f.At), s.project, id, record.Ended)
+			WHERE project = ? AND id = ? AND state <> ? AND `+s.machine.visible(), state, f.Outcome, f.Cause, f.Hint, f.Release, nanos(f.At), s.project, id, record.Ended)
 		if err != nil {
 			return err
 		}
@@ -224,7 +241,7 @@ func (s runs) Finish(ctx context.Context, id delivery.RunID, f record.RunResult)
 // RequestCancel implements record.Runs. A run that has ended keeps no request.
 func (s runs) RequestCancel(ctx context.Context, id delivery.RunID, by delivery.Actor) error {
 	return s.change(ctx, fmt.Sprintf("request that run %s stops", id), func(tx *sql.Tx) error {
-		done, err := tx.ExecContext(ctx, "UPDATE runs SET cancel = ? WHERE project = ? AND id = ? AND cancel = '' AND state <> ?",
+		done, err := tx.ExecContext(ctx, "UPDATE runs SET cancel = ? WHERE project = ? AND id = ? AND cancel = '' AND state <> ? AND "+s.machine.visible(),
 			actorJSON(by), s.project, id, record.Ended)
 		if err != nil {
 			return err
