@@ -56,6 +56,7 @@ var (
 	_ port.Finalizer         = (*Target)(nil)
 	_ port.TrafficReporter   = (*Target)(nil)
 	_ port.HistoryStore      = (*Target)(nil)
+	_ port.LogAnchor         = (*Target)(nil)
 	_ port.Locker            = (*Target)(nil)
 	_ port.DryRunner         = (*Target)(nil)
 	_ port.Identifier        = (*Target)(nil)
