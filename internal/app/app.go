@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/record/shared"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/trust"
 )
@@ -19,6 +20,8 @@ import (
 // Dependencies are the adapters and steps that the use cases need.
 type Dependencies struct {
 	Runs        record.Runs
+	Owners      record.Owners // nil: no other machine works on the runs
+	Shared      *shared.State // nil: the state is this machine's alone
 	Cache       record.Cache
 	Outbox      record.Outbox
 	Models      port.ModelRegistry
@@ -54,6 +57,7 @@ type Factory func(ctx context.Context, p Workspace) (Dependencies, error)
 type App struct {
 	Dir     string   // where the command was given, absolute
 	Environ []string // "K=V"
+	State   string   // --state: instead of SLIPWAY_STATE and slipway.yaml; NoState: none
 	Factory Factory
 	// Kinds are the extensions that slipway.yaml can select.
 	Kinds extension.Set

@@ -65,7 +65,7 @@ func (a *App) withPreviewSession(ctx context.Context, do func(*session) error) (
 		return err
 	}
 	defer func() { err = errors.Join(err, tmp.close()) }()
-	if records, _ := filepath.Glob(filepath.Join(place.Home, "slipway.db*")); len(records) == 0 {
+	if !hasRecords(place.Home) {
 		place.Home = filepath.Join(tmp.dir, "state")
 	}
 	s, err := a.openSession(ctx, place, true)
@@ -118,6 +118,9 @@ func (a *App) openSession(ctx context.Context, place Workspace, preview bool) (*
 	}
 	place.Project, place.Also = delivery.Project(project.Service), project.Source.AlsoGlobs()
 	place.Cache = a.cacheDir(place)
+	if err := a.placeState(&place, project, preview); err != nil {
+		return nil, err
+	}
 	if project.Model != nil {
 		place.ModelRegistry = project.Model.Registry
 	}
@@ -138,7 +141,7 @@ func (s *session) newEngine() *engine.Engine {
 	}
 	host, _ := os.Hostname()
 	return &engine.Engine{
-		Runs: s.deps.Runs, Cache: s.deps.Cache, Steps: s.deps.Steps, Source: s.deps.Source,
+		Runs: s.deps.Runs, Owners: s.deps.Owners, Machine: s.workspace.Machine.String(), Cache: s.deps.Cache, Steps: s.deps.Steps, Source: s.deps.Source,
 		Sink: sink, Home: s.workspace.Home, CacheDir: s.workspace.Cache, Repository: s.workspace.Repository,
 		Clock: s.app.Clock, Redactor: s.redactor,
 		PID: os.Getpid(), Host: host,

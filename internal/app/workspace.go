@@ -21,6 +21,11 @@ type Workspace struct {
 	Cache      string // absolute folder of the project's caches, by trust class
 	Records    string // absolute path of the records; empty: in Home
 
+	State               string                 // place that machines share: a URL or an absolute path; empty: none
+	Machine             Machine                // this machine, where several share a state
+	MachineEnvironments []delivery.Environment // whose target keeps everything on this machine
+	ReadOnly            bool                   // nothing is written to what is shared
+
 	Project       delivery.Project // whose records are opened
 	ModelRegistry extension.Kind   // that the project names; empty: the default
 	Also          []string         // globs of files beside Repository that belong to the service

@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -22,7 +21,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/app"
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/port"
-	"github.com/slipway-cd/slipway/internal/record/sqlite"
 	"github.com/slipway-cd/slipway/internal/redact"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/trust"
@@ -39,10 +37,12 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	if err != nil {
 		return app.Dependencies{}, err
 	}
-	store, err := sqlite.Open(ctx, cmp.Or(w.Records, filepath.Join(w.Home, "slipway.db")), w.Project, time.Now)
+	set := Default()
+	store, state, err := openRecords(ctx, set, w)
 	if err != nil {
 		return app.Dependencies{}, err
 	}
+	closeRecords := func() error { return errors.Join(store.Close(), state.Close()) }
 	openEmbedded := embedded.Lazy(filepath.Join(w.Home, "registry"))
 	registry := oci.New(oci.Config{Embedded: openEmbedded})
 	host := extension.Host{
@@ -50,10 +50,9 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 		Images: registry, Artifacts: registry, Models: store.Models(), ContainsSecret: redact.FromEnviron(os.Environ()).Contains,
 	}
 	signer := sigstore.New(sigstore.Config{Cache: filepath.Join(w.Home, "sigstore")})
-	set := Default()
 	ports, stops, closers, err := construct(set, host, w)
 	if err != nil {
-		return app.Dependencies{}, errors.Join(err, store.Close())
+		return app.Dependencies{}, errors.Join(err, closeRecords())
 	}
 	ports.Commands, ports.Prober, ports.Metrics = process.NewCommands(process.Config{}), httpprobe.Prober{}, prometheus.New(os.Getenv(prometheus.TokenVariable))
 	ports.Images, ports.Artifacts, ports.ModelImages, ports.Attestations = registry, registry, registry, registry
@@ -65,12 +64,12 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 		steps[s.Kind] = s.New(ports)
 	}
 	return app.Dependencies{
-		Runs: store.Runs(), Cache: store.Cache(), Outbox: store.Outbox(),
+		Runs: store.Runs(), Owners: store.Owners(), Shared: state, Cache: store.Cache(), Outbox: store.Outbox(),
 		Models: ports.Models, Artifacts: ports.Artifacts, Images: ports.Images, Releases: ports.Releases, Deployments: ports.Deployments, Approvals: ports.Approvals,
 		Source: git.Source{Dir: w.Repository, Also: w.Also}, Steps: steps, Targets: ports.Targets, Unused: slices.Concat(unusedListers(ports.Builders), unusedListers(ports.Targets)),
 		Reference: registry.Reference, Shutdown: stops, Trust: trust.Verifier{Attestations: registry, Signatures: signer},
 		GenerateKey: sigstore.Generate, CopyRecords: store.Copy,
-		Close: func() error { return errors.Join(closers(), store.Close()) },
+		Close: func() error { return errors.Join(closers(), closeRecords()) },
 		ServeRegistry: func(ctx context.Context, addr string, ready func(addr string)) error {
 			return serveRegistry(ctx, openEmbedded, addr, ready)
 		},

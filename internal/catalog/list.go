@@ -1,13 +1,19 @@
 // Package catalog is the explicit list of what this Slipway is made of: one line
-// for each target, notifier, builder, scanner, model registry, job runner and step.
+// for each target, notifier, builder, scanner, model registry, job runner, state store and
+// step.
 package catalog
 
 import (
+	"slices"
+
 	"github.com/slipway-cd/slipway/internal/adapter/anchore"
+	"github.com/slipway-cd/slipway/internal/adapter/bucket"
 	"github.com/slipway-cd/slipway/internal/adapter/buildkit"
 	"github.com/slipway-cd/slipway/internal/adapter/ko"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes"
 	"github.com/slipway-cd/slipway/internal/adapter/local"
+	"github.com/slipway-cd/slipway/internal/adapter/objectfolder"
+	"github.com/slipway-cd/slipway/internal/adapter/postgres"
 	"github.com/slipway-cd/slipway/internal/adapter/process"
 	"github.com/slipway-cd/slipway/internal/adapter/shoutrrr"
 	"github.com/slipway-cd/slipway/internal/adapter/trivy"
@@ -57,6 +63,10 @@ func Default() extension.Set {
 		JobRunners: []extension.JobRunner{
 			process.Extension(),
 		},
+		StateStores: slices.Concat(bucket.Extensions(), []extension.StateStore{
+			objectfolder.Extension(),
+			postgres.Extension(),
+		}),
 		Steps: []extension.Step{
 			test.Extension(),
 			build.Extension(),

@@ -31,6 +31,7 @@ type Command struct {
 	json      bool
 	output    string
 	directory string
+	state     string
 	noColor   bool
 	exit      int
 }
@@ -65,6 +66,7 @@ and rolls code, model and configuration back together when verification fails.`,
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "print the result as JSON (same as -o json)")
 	root.PersistentFlags().StringVarP(&c.output, "output", "o", "text", "output format: text or json")
 	root.PersistentFlags().StringVarP(&c.directory, "directory", "C", "", "run as if the command had been given in this folder")
+	root.PersistentFlags().StringVar(&c.state, "state", "", "share the records with other machines at this URL or folder, instead of where slipway.yaml names; none: keep them here")
 	root.PersistentFlags().BoolVar(&c.noColor, "no-color", false, "print without colors (also: NO_COLOR=1)")
 	root.SetFlagErrorFunc(flagError)
 	c.setHelp(root)
@@ -89,7 +91,11 @@ func (c *Command) initFlags() error {
 	default:
 		return fault.New(fault.Invalid, "invalid output format %q", c.output).Hint("use text or json")
 	}
-	return c.changeDirectory()
+	if err := c.changeDirectory(); err != nil {
+		return err
+	}
+	c.App.State = c.state
+	return nil
 }
 
 // changeDirectory makes --directory the folder that the command was given in.

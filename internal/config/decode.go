@@ -175,6 +175,13 @@ func (d *decoder) decodeSpecial(v reflect.Value, n ast.Node, path string) bool {
 		}
 	case []Smoke:
 		return d.decodeModelOpened(v, n, path)
+	case State:
+		if isMapping(n) {
+			return false
+		}
+		if text, ok := d.text(n, path, "a URL, or the path of a folder"); ok {
+			v.Set(reflect.ValueOf(State{URL: text}))
+		}
 	case EnvironmentTrain:
 		b, isBool := n.(*ast.BoolNode)
 		if !isBool {
@@ -187,11 +194,17 @@ func (d *decoder) decodeSpecial(v reflect.Value, n ast.Node, path string) bool {
 	return true
 }
 
-// decodeModelOpened decodes the short form {model_opened: true} of a list of checks.
-func (d *decoder) decodeModelOpened(v reflect.Value, n ast.Node, path string) bool {
+func isMapping(n ast.Node) bool {
 	switch n.(type) {
 	case *ast.MappingNode, *ast.MappingValueNode:
-	default:
+		return true
+	}
+	return false
+}
+
+// decodeModelOpened decodes the short form {model_opened: true} of a list of checks.
+func (d *decoder) decodeModelOpened(v reflect.Value, n ast.Node, path string) bool {
+	if !isMapping(n) {
 		return false
 	}
 	pairs, ok := d.pairs(n, path)

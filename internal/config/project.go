@@ -24,6 +24,7 @@ type Project struct {
 	Scan         *Scan                                `yaml:"scan" jsonschema_description:"Gate that scans the image for known vulnerabilities before it is pushed. Default: no scan."`
 	Model        *Model                               `yaml:"model" jsonschema_description:"The model of the service: trained, evaluated, approved and deployed with it."`
 	Deploy       Deploy                               `yaml:"deploy" jsonschema_description:"How the service runs, and how a new release is verified."`
+	State        State                                `yaml:"state" jsonschema_description:"Where machines share the project's records: a URL, or the path of a folder. Default: the folder .slipway of this machine."`
 	Environments map[delivery.Environment]Environment `yaml:"environments" jsonschema:"required,minProperties=1" jsonschema_description:"Where releases are deployed, and what is deployed automatically."`
 	Sign         *Sign                                `yaml:"sign" jsonschema_description:"How image, model and provenance are signed. Default: nothing is signed."`
 	Notify       []Notify                             `yaml:"notify" jsonschema_description:"Who is notified when a run ends."`

@@ -269,6 +269,7 @@ func patterns() map[property]func(*jsonschema.Schema) {
 		{"Smoke", "post"}:              patternOf(httpPathPattern),
 		{"Smoke", "put"}:               patternOf(httpPathPattern),
 		{"Smoke", "model_opened"}:      onlyTrue,
+		{"", "state"}:                  orURL,
 		{"Deploy", "smoke"}:            orModelOpened,
 		{"EnvironmentDeploy", "smoke"}: orModelOpened,
 		{"Scan", "fail_on"}:            itemsOf(severities()),
@@ -288,6 +289,14 @@ func orModelOpened(s *jsonschema.Schema) {
 	short.Required = []string{"model_opened"}
 	s.OneOf = []*jsonschema.Schema{{Type: s.Type, Items: s.Items}, short}
 	s.Type, s.Items = "", nil
+}
+
+// orURL allows the URL of a state in place of its section.
+func orURL(s *jsonschema.Schema) {
+	one := uint64(1)
+	section := &jsonschema.Schema{Type: s.Type, Properties: s.Properties, Required: s.Required, AdditionalProperties: s.AdditionalProperties, Ref: s.Ref}
+	s.OneOf = []*jsonschema.Schema{{Type: "string", MinLength: &one}, section}
+	s.Type, s.Properties, s.Required, s.AdditionalProperties, s.Ref = "", nil, nil, nil, ""
 }
 
 func severities() []string {

@@ -32,6 +32,7 @@ func (d *decoder) validate(p *Project, env func(string) (string, bool)) {
 	d.matchPattern("service", p.Service, delivery.LabelPattern, "lower-case letters, digits and dashes, at most 63")
 	d.validateAlso(p.Source.Also)
 	d.validateGlobs("source.ignore", p.Source.Ignore)
+	d.validateState(&p.State, env)
 	d.validateTests(p.Test)
 	d.validateImage(p.Image)
 	d.validateScan(p)

@@ -1,5 +1,5 @@
 // Package extension describes what can be plugged into Slipway: targets,
-// notifiers, builders, scanners, model registries, job runners and steps. Each of
+// notifiers, builders, scanners, model registries, job runners, state stores and steps. Each of
 // them is one value that holds its kind, its section of slipway.yaml, its
 // constructor, and what it is able to do. Configuration, JSON Schema, plans and
 // the wiring of the program derive from a Set of such values; nothing registers
@@ -27,6 +27,7 @@ type Set struct {
 	Scanners        []Scanner
 	ModelRegistries []ModelRegistry
 	JobRunners      []JobRunner
+	StateStores     []StateStore
 	Steps           []Step
 }
 
@@ -134,6 +135,9 @@ func (s Set) Validate() error {
 	}
 	for _, r := range s.JobRunners {
 		v.add("job runner", r.Kind, r.New != nil && r.Section.New != nil)
+	}
+	for _, store := range s.StateStores {
+		v.add("state store", store.Kind, store.Open != nil && len(store.Schemes) > 0)
 	}
 	for _, st := range s.Steps {
 		v.add("step", Kind(st.Kind), st.New != nil)

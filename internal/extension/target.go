@@ -13,6 +13,7 @@ type Target struct {
 	// when it has none.
 	Port      func(section any) int
 	Abilities Abilities
+	OnMachine bool // what it deploys is on the machine that deploys, and reached from there only
 	// New connects to nothing yet. A target in more than one location is a
 	// port.Locator; one that holds resources is an io.Closer.
 	New      func(h Host) (port.Target, error)

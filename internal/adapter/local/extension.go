@@ -19,6 +19,7 @@ func Extension() extension.Target {
 	return extension.Target{
 		Kind: "local", Description: "This machine.", Example: "local: {}", Section: extension.SectionOf[Section](nil),
 		Abilities: extension.Abilities{Variables: true},
+		OnMachine: true,
 		Port: func(section any) int {
 			s, _ := section.(*Section)
 			return s.Port

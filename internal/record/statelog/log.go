@@ -74,14 +74,29 @@ func Open(ctx context.Context, store port.ObjectStore, now time.Time) (*Log, err
 	if err != nil {
 		return nil, fmt.Errorf("open the shared state: %w", err)
 	}
+	return l, l.identify(raw)
+}
+
+// Find finds the log in the store and begins none: without one it is fault.NotFound.
+func Find(ctx context.Context, store port.ObjectStore) (*Log, error) {
+	l := &Log{Store: store}
+	raw, err := l.get(ctx, identityKey)
+	if err != nil {
+		return nil, fmt.Errorf("open the shared state: %w", err)
+	}
+	return l, l.identify(raw)
+}
+
+// identify reads the log's identity.
+func (l *Log) identify(raw []byte) error {
 	if err := json.Unmarshal(raw, &l.Identity); err != nil || l.Identity.ID == "" {
-		return nil, fault.New(fault.Corrupt, "read the shared state: %s is not Slipway's", identityKey).Cause(err).
+		return fault.New(fault.Corrupt, "read the shared state: %s is not Slipway's", identityKey).Cause(err).
 			Hint("name an empty place, or restore the object from a backup")
 	}
 	if l.Identity.Format > Format {
-		return nil, newer("the shared state has format %d, this one knows %d", l.Identity.Format, Format)
+		return newer("the shared state has format %d, this one knows %d", l.Identity.Format, Format)
 	}
-	return l, nil
+	return nil
 }
 
 // begin writes the identity of a new log, or returns that of whoever was faster.

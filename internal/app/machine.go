@@ -1,0 +1,75 @@
+package app
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// Machine tells a state folder, and the processes that share its locks, from others.
+type Machine struct {
+	ID   string // of the state folder, for good
+	Here string // of where it is now: it may have been copied to another machine, or a CI restored it
+}
+
+// String is the machine as owners of runs are compared by.
+func (m Machine) String() string { return m.ID + "-" + m.Here }
+
+const machineName = "machine"
+
+// identifyMachine reads the identity of the state folder, which is made once. A preview
+// makes none: one that it needs is gone with it.
+func identifyMachine(home string, preview bool) (Machine, error) {
+	path := filepath.Join(home, machineName)
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		raw = []byte(rand.Text())
+		if !preview {
+			raw, err = newIdentity(path, raw)
+		} else {
+			err = nil
+		}
+	}
+	if err != nil {
+		return Machine{}, fmt.Errorf("identify this machine: %w", err)
+	}
+	id := strings.TrimSpace(string(raw))
+	if id == "" || strings.ContainsFunc(id, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') }) {
+		return Machine{}, fault.New(fault.Corrupt, "%s is not an identity of a machine", path).
+			Hint("remove it while no run is in progress; the environments of this machine begin anew")
+	}
+	return Machine{ID: id, Here: whereabouts(home)}, nil
+}
+
+// newIdentity writes the identity unless another process was faster, and returns what is
+// there. The file is complete from its first moment.
+func newIdentity(path string, id []byte) ([]byte, error) {
+	temporary := path + "." + string(id)
+	if err := os.WriteFile(temporary, append(id, '\n'), 0o644); err != nil {
+		return nil, err
+	}
+	err := os.Link(temporary, path)
+	if gone := os.Remove(temporary); gone != nil {
+		return nil, gone
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
+
+// whereabouts tells copies of a state folder apart: by host, boot and folder.
+func whereabouts(home string) string {
+	host, _ := os.Hostname()
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // empty elsewhere
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", host, boot, home, folderIdentity(home)))
+	return hex.EncodeToString(sum[:6])
+}

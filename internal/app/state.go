@@ -1,0 +1,73 @@
+package app
+
+import (
+	"cmp"
+	"net/url"
+	"path/filepath"
+
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/extension"
+)
+
+// NoState is the value of --state and SLIPWAY_STATE for the state of this machine alone,
+// whatever slipway.yaml names.
+const NoState = "none"
+
+// placeState finds the place that machines share, and which machine this is.
+func (a *App) placeState(place *Workspace, project config.Project, preview bool) error {
+	location, base := a.State, a.Dir
+	if location == "" {
+		fromEnv, _ := a.getenv("SLIPWAY_STATE")
+		location, base = cmp.Or(fromEnv, project.State.URL), place.Repository
+	}
+	if location == "" || location == NoState {
+		return nil
+	}
+	u, _, err := a.Kinds.ParseStateURL(location)
+	if err != nil {
+		return err
+	}
+	place.State, place.ReadOnly = absoluteState(u, location, base), preview
+	for _, name := range project.EnvironmentNames() {
+		env := delivery.Environment(name)
+		if target, err := a.Kinds.Target(project.Environments[env].Target.Kind); err == nil && target.OnMachine {
+			place.MachineEnvironments = append(place.MachineEnvironments, env)
+		}
+	}
+	place.Machine, err = identifyMachine(place.Home, preview)
+	return err
+}
+
+// absoluteState makes the path of a folder absolute.
+func absoluteState(u *url.URL, text, base string) string {
+	if u.Scheme != "" || filepath.IsAbs(u.Path) {
+		return text
+	}
+	return filepath.Join(base, filepath.FromSlash(u.Path))
+}
+
+// hasRecords reports whether the state folder has records, or a view of shared ones.
+func hasRecords(home string) bool {
+	for _, pattern := range []string{"slipway.db*", filepath.Join(viewsName, "*.db")} {
+		if found, _ := filepath.Glob(filepath.Join(home, pattern)); len(found) > 0 { // the pattern is valid
+			return true
+		}
+	}
+	return false
+}
+
+// viewsName is the folder of the views of shared states, in the state folder.
+const viewsName = "state"
+
+// Views is the folder of this machine's views of shared states.
+func (w Workspace) Views() string { return filepath.Join(w.Home, viewsName) }
+
+// stateName is the place of the shared state for people.
+func (s *session) stateName() string {
+	u, _, err := s.app.Kinds.ParseStateURL(s.workspace.State)
+	if err != nil {
+		return ""
+	}
+	return extension.StateName(u)
+}

@@ -1,0 +1,54 @@
+package catalog
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"path/filepath"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/app"
+	"github.com/slipway-cd/slipway/internal/extension"
+	"github.com/slipway-cd/slipway/internal/record/shared"
+	"github.com/slipway-cd/slipway/internal/record/sqlite"
+)
+
+// maxViewAge is how old a view of the shared state may be when it is read: a use case
+// reads many times in a moment.
+const maxViewAge = 500 * time.Millisecond
+
+// openRecords opens the records: this machine's file, or its view of what machines
+// share.
+func openRecords(ctx context.Context, set extension.Set, w app.Workspace) (*sqlite.Store, *shared.State, error) {
+	path := cmp.Or(w.Records, filepath.Join(w.Home, "slipway.db"))
+	if w.State == "" {
+		store, err := sqlite.Open(ctx, path, w.Project, time.Now)
+		return store, nil, err
+	}
+	state, err := openShared(ctx, set, w)
+	if err != nil {
+		return nil, nil, err
+	}
+	var store *sqlite.Store
+	if w.Records != "" || state.Log == nil {
+		store, err = sqlite.Open(ctx, path, w.Project, time.Now)
+	} else {
+		store, err = sqlite.OpenView(ctx, w.Views(), w.Project, time.Now, state.Log, maxViewAge)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, state.Close())
+	}
+	return store, state, nil
+}
+
+func openShared(ctx context.Context, set extension.Set, w app.Workspace) (*shared.State, error) {
+	u, kind, err := set.ParseStateURL(w.State)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := kind.Open(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	return shared.Open(ctx, extension.StateName(u), objects, w.ReadOnly, time.Now())
+}
