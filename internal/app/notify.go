@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/config"
@@ -23,6 +24,9 @@ const (
 	// maxAttempts is the number of attempts after which a message is given up:
 	// with the waits doubling from 1 s to 10 min that is about a day.
 	maxAttempts = 150
+	// claimTimeout is how long a message that a process has begun to send is left to it:
+	// longer than any receiver is waited for. Then another process sends it again.
+	claimTimeout = time.Minute
 )
 
 // notifications stores the messages that receivers subscribe to, and sends them while
@@ -32,11 +36,13 @@ type notifications struct {
 	subscribers []subscriber
 	now         func() time.Time
 	warnings    func(event.Event)
+	sender      string // this process, for people
 
 	wake   chan struct{}
 	stop   context.CancelFunc
 	closed chan struct{}
 	once   sync.Once
+	busy   atomic.Bool // messages are being sent
 }
 
 type subscriber struct {
@@ -46,7 +52,8 @@ type subscriber struct {
 
 // startNotifications starts the delivery; Close ends it.
 func (s *session) startNotifications(ctx context.Context) (*notifications, error) {
-	n := &notifications{store: s.deps.Outbox, now: s.app.Clock, warnings: s.warnings(), wake: make(chan struct{}, 1), closed: make(chan struct{})}
+	n := &notifications{store: s.deps.Outbox, now: s.app.Clock, warnings: s.warnings(),
+		sender: s.engine.Name(), wake: make(chan struct{}, 1), closed: make(chan struct{})}
 	for _, c := range s.project.Notify {
 		r, err := s.subscriber(c)
 		if err != nil {
@@ -122,7 +129,7 @@ func (n *notifications) Close() {
 		defer cancel()
 		for len(n.subscribers) > 0 && ctx.Err() == nil {
 			due, err := n.store.Due(ctx, n.now(), 1)
-			if err != nil || len(due) == 0 {
+			if err != nil || len(due) == 0 && !n.busy.Load() {
 				break
 			}
 			select {
@@ -152,6 +159,8 @@ func (n *notifications) deliver(ctx context.Context) {
 
 // deliverDue tries to send every message that is due, once.
 func (n *notifications) deliverDue(ctx context.Context) {
+	n.busy.Store(true)
+	defer n.busy.Store(false)
 	due, err := n.store.Due(ctx, n.now(), 100)
 	if err != nil {
 		return
@@ -165,8 +174,18 @@ func (n *notifications) deliverDue(ctx context.Context) {
 	}
 }
 
+// deliverOne sends the message, if no other process does. One that was claimed and never
+// recorded as sent is sent again: better twice than not at all.
 func (n *notifications) deliverOne(ctx context.Context, r subscriber, o record.OutboxMessage) {
-	err := r.Notify(ctx, o.Message)
+	ok, err := n.store.Claim(ctx, o, n.sender, n.now().Add(claimTimeout))
+	if err != nil || !ok {
+		return // the next look finds it again, if it is still to be sent
+	}
+	if o.Claimed != "" {
+		n.warnings(event.Event{Time: n.now(), Kind: event.Notice,
+			Text: fmt.Sprintf("send %q to %s a second time, perhaps: %s began to, and did not record how it ended", o.Message.Title, r.Name(), o.Claimed)})
+	}
+	err = r.Notify(ctx, o.Message)
 	switch {
 	case ctx.Err() != nil:
 		return // interrupted: the receiver drops a duplicate by its ID

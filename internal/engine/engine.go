@@ -159,6 +159,9 @@ func (e *Engine) ownRun(ctx context.Context, id delivery.RunID) (context.Context
 	return owned, o, nil
 }
 
+// Name names this process to people.
+func (e *Engine) Name() string { return fmt.Sprintf("process %d on %s", e.PID, e.Host) }
+
 func (e *Engine) runLock(id delivery.RunID) string {
 	return runLockPath(e.Home, id)
 }

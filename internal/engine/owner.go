@@ -81,7 +81,7 @@ func (o *owner) take(ctx context.Context, e *Engine, id delivery.RunID) (asked m
 	if err := o.owners.Beat(ctx, id, seen.Epoch+1); err != nil { // first: who sees the claim sees it alive
 		return asked, false, err
 	}
-	claim := record.Ownership{Run: id, Epoch: seen.Epoch, Holder: fmt.Sprintf("process %d on %s", e.PID, e.Host), Machine: e.Machine}
+	claim := record.Ownership{Run: id, Epoch: seen.Epoch, Holder: e.Name(), Machine: e.Machine}
 	o.claim, err = o.owners.Claim(ctx, claim)
 	if fault.Is(err, fault.Conflict) {
 		return asked, false, nil // another machine was faster

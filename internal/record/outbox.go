@@ -14,6 +14,7 @@ type OutboxMessage struct {
 	Message  port.Message
 	Attempts int
 	Next     time.Time // not before
+	Claimed  string    // who began to send it, and recorded neither success nor failure; empty: no one
 }
 
 // Outbox keeps messages until they are delivered.
@@ -23,8 +24,12 @@ type Outbox interface {
 	Post(ctx context.Context, receiver string, m port.Message) error
 	// Due lists messages whose time has come, oldest first.
 	Due(ctx context.Context, now time.Time, limit int) ([]OutboxMessage, error)
+	// Claim reserves a message of Due for the caller, which then sends it, up to the
+	// given time: until then it is not due. ok is false if another process was faster.
+	Claim(ctx context.Context, m OutboxMessage, by string, until time.Time) (ok bool, err error)
 	// MarkSent removes a message that was delivered or never will be.
 	MarkSent(ctx context.Context, id int64) error
-	// Reschedule counts an attempt and sets the time of the next one.
+	// Reschedule counts an attempt, and sets the time of the next one, by whoever claims
+	// the message then.
 	Reschedule(ctx context.Context, id int64, next time.Time) error
 }

@@ -16,6 +16,7 @@ type Ownership struct {
 	// Machine identifies the holder's machine: another process there finds out by a file
 	// lock whether the holder still runs.
 	Machine string
+	Since   time.Time // when it was claimed, by the holder's clock: for people
 }
 
 // Owners keep who works on the runs that several machines can reach. Every claim has an

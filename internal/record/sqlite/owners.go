@@ -37,15 +37,19 @@ func (s owners) Owner(ctx context.Context, run delivery.RunID) (record.Ownership
 
 func (s owners) find(ctx context.Context, from asker, run delivery.RunID) (record.Ownership, error) {
 	o := record.Ownership{Run: run}
-	err := first(ctx, from, "SELECT epoch, holder, machine FROM owners WHERE project = ? AND run = ?", s.project, run).Scan(&o.Epoch, &o.Holder, &o.Machine)
+	var since int64
+	err := first(ctx, from, "SELECT epoch, holder, machine, coalesce(json_extract(extra, '$.since'), 0) FROM owners WHERE project = ? AND run = ?", s.project, run).
+		Scan(&o.Epoch, &o.Holder, &o.Machine, &since)
 	if errors.Is(err, sql.ErrNoRows) {
 		return o, nil
 	}
+	o.Since = moment(since)
 	return o, err
 }
 
 // Claim implements record.Owners.
 func (s owners) Claim(ctx context.Context, o record.Ownership) (record.Ownership, error) {
+	since := nanos(s.clock())
 	err := s.change(ctx, fmt.Sprintf("claim run %s", o.Run), func(tx *sql.Tx) error {
 		now, err := s.find(ctx, tx, o.Run)
 		if err != nil {
@@ -54,12 +58,13 @@ func (s owners) Claim(ctx context.Context, o record.Ownership) (record.Ownership
 		if now.Epoch != o.Epoch {
 			return takenOver(now)
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO owners (project, run, epoch, holder, machine) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (project, run) DO UPDATE SET epoch = excluded.epoch, holder = excluded.holder, machine = excluded.machine`,
-			s.project, o.Run, o.Epoch+1, o.Holder, o.Machine)
+		_, err = tx.ExecContext(ctx, `INSERT INTO owners (project, run, epoch, holder, machine, extra) VALUES (?, ?, ?, ?, ?, json_object('since', ?))
+			ON CONFLICT (project, run) DO UPDATE SET epoch = excluded.epoch, holder = excluded.holder, machine = excluded.machine,
+				extra = json_set(extra, '$.since', json_extract(excluded.extra, '$.since'))`,
+			s.project, o.Run, o.Epoch+1, o.Holder, o.Machine, since)
 		return err
 	})
-	o.Epoch++
+	o.Epoch, o.Since = o.Epoch+1, moment(since)
 	return o, err
 }
 

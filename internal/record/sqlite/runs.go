@@ -81,7 +81,7 @@ func (s runs) explainMissing(ctx context.Context, from asker, id delivery.RunID)
 		return err
 	}
 	return fault.New(fault.Conflict, "run %s belongs to %s on another machine (%s)", id, env, host).
-		Hint("every machine has an environment %s of its own: run the command on %s", env, host)
+		Hint("each machine has a separate %s: run the command on %s", env, host)
 }
 
 // runs keeps runs, their queue and their steps.

@@ -364,7 +364,7 @@ func TestView_Owners(t *testing.T) {
 		t.Errorf("owner = %+v (error = %v), want none", none, err)
 	}
 	mine, err := a.Owners().Claim(t.Context(), record.Ownership{Run: run.ID, Holder: "process 1 on a", Machine: "a"})
-	if err != nil || mine.Epoch != 1 {
+	if err != nil || mine.Epoch != 1 || mine.Since.IsZero() {
 		t.Fatalf("claim = %+v, error = %v", mine, err)
 	}
 	save := func(s *sqlite.Store, o record.Ownership) error {

@@ -25,7 +25,7 @@ func TestStore(t *testing.T, open func(t *testing.T) record.Store) {
 	}{
 		{"queue", testQueue}, {"waiting", testWaiting}, {"listing runs", testRunLists}, {"pages of runs", testRunPages}, {"finish", testFinish},
 		{"cancel", testCancel}, {"newer plan", testNewerPlan}, {"steps", testSteps}, {"step batch", testStepBatch},
-		{"cache", testCache}, {"outbox", testOutbox},
+		{"cache", testCache}, {"outbox", testOutbox}, {"outbox claims", testOutboxClaim},
 		{"two handles: queue", testTwoHandlesQueue}, {"two handles: same things", testTwoHandlesSame},
 		{"reopen", testReopen}, {"cancelled context", testCancelledContext},
 	}
