@@ -202,22 +202,6 @@ func (d *database) applyEntries(ctx context.Context, entries []located) error {
 	})
 }
 
-// applySnapshot fills an empty view, and returns up to where.
-func (d *database) applySnapshot(ctx context.Context) (at statelog.Position, err error) {
-	s, err := d.view.log.NewestSnapshot(ctx, len(migrations()))
-	if err != nil || s.After.N == 0 {
-		return at, err
-	}
-	err = d.applying(ctx, func(tx *sql.Tx) error {
-		if at, err = readPosition(ctx, tx); err != nil || at.N != 0 {
-			return err // another process was faster
-		}
-		at = s.After
-		return d.view.fill(ctx, tx, s)
-	})
-	return at, err
-}
-
 func writePosition(ctx context.Context, tx *sql.Tx, at statelog.Position) error {
 	_, err := tx.ExecContext(ctx, "UPDATE log_position SET n = ?, digest = ?", at.N, at.Digest)
 	return err
@@ -306,35 +290,4 @@ func (d *database) rehearse(ctx context.Context, action string, do func(*sql.Tx)
 		rows, err = changed.rows(ctx, tx)
 	}
 	return at, rows, errors.Join(record.DatabaseError(action, d.path, err), undone(tx))
-}
-
-// snapshotAfter stores a snapshot if one is due. That it could not be stored is no
-// failure of the change: another machine will do it.
-func (d *database) snapshotAfter(ctx context.Context, at statelog.Position) error {
-	if at.N%statelog.SnapshotInterval != 0 {
-		return nil
-	}
-	s, err := d.snapshot(ctx)
-	if err == nil {
-		_ = d.view.log.SaveSnapshot(ctx, s)
-	}
-	return err
-}
-
-// snapshot returns all rows of the view.
-func (d *database) snapshot(ctx context.Context) (s statelog.Snapshot, err error) {
-	tx, err := d.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return s, record.DatabaseError("take a snapshot of the shared state", d.path, err)
-	}
-	defer tx.Rollback() //nolint:errcheck // it only reads
-	s.Schema = len(migrations())
-	if s.After, err = readPosition(ctx, tx); err != nil {
-		return s, record.DatabaseError("take a snapshot of the shared state", d.path, err)
-	}
-	all, err := d.view.allRows(ctx, tx)
-	if err == nil {
-		s.Rows, err = encodeRows(all)
-	}
-	return s, record.DatabaseError("take a snapshot of the shared state", d.path, err)
 }
