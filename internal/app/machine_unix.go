@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// folderIdentity returns the device and the inode of a folder.
+// folderIdentity tells a folder from all others of this machine.
 func folderIdentity(dir string) string {
 	info, err := os.Stat(dir)
 	if err != nil {

@@ -1,4 +1,4 @@
 package app
 
-// folderIdentity returns nothing: the path has to be enough.
+// folderIdentity tells a folder from all others of this machine: by its path alone.
 func folderIdentity(string) string { return "" }

@@ -255,7 +255,8 @@ func (s *session) cacheLookup(ctx context.Context, class delivery.TrustClass) fu
 				fingerprints[spec.Kind] = text
 			}
 		}
-		key, err := step.CacheKey(spec, fingerprints[spec.Kind], given)
+		portable := s.places().PortableSpecs([]step.Spec{spec})[0]
+		key, err := step.CacheKey(portable, fingerprints[spec.Kind], given)
 		if err != nil {
 			return step.Result{}, false
 		}

@@ -134,6 +134,14 @@ func (a *App) openSession(ctx context.Context, place Workspace, preview bool) (*
 	return s, nil
 }
 
+// places are the folders whose paths mean nothing to other machines that share the state.
+func (s *session) places() step.Places {
+	if s.workspace.State == "" {
+		return step.Places{}
+	}
+	return step.Places{Home: s.workspace.Home, Repository: s.workspace.Repository}
+}
+
 func (s *session) newEngine() *engine.Engine {
 	sink := s.app.Sink
 	if sink == nil {
@@ -141,7 +149,7 @@ func (s *session) newEngine() *engine.Engine {
 	}
 	host, _ := os.Hostname()
 	return &engine.Engine{
-		Runs: s.deps.Runs, Owners: s.deps.Owners, Machine: s.workspace.Machine.String(), Cache: s.deps.Cache, Steps: s.deps.Steps, Source: s.deps.Source,
+		Runs: s.deps.Runs, Owners: s.deps.Owners, Machine: s.workspace.Machine.String(), Cache: s.deps.Cache, Blobs: s.deps.Blobs, Steps: s.deps.Steps, Source: s.deps.Source,
 		Sink: sink, Home: s.workspace.Home, CacheDir: s.workspace.Cache, Repository: s.workspace.Repository,
 		Clock: s.app.Clock, Redactor: s.redactor,
 		PID: os.Getpid(), Host: host,

@@ -9,6 +9,8 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/app"
 	"github.com/slipway-cd/slipway/internal/extension"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/record/blobs"
 	"github.com/slipway-cd/slipway/internal/record/shared"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
 )
@@ -51,4 +53,12 @@ func openShared(ctx context.Context, set extension.Set, w app.Workspace) (*share
 		return nil, err
 	}
 	return shared.Open(ctx, extension.StateName(u), objects, w.ReadOnly, time.Now())
+}
+
+// openBlobs returns the blobs of the shared state; nil without one.
+func openBlobs(state *shared.State) port.Blobs {
+	if state == nil {
+		return nil
+	}
+	return &blobs.Store{Objects: state.Objects}
 }

@@ -24,7 +24,7 @@ func (x *execution) cached(ctx context.Context, impl step.Step, r step.Request) 
 			return result, err
 		}
 	}
-	result, err := validResult(impl.Run(ctx, r))
+	result, err := x.carryOut(ctx, impl, r)
 	if err == nil && result.Outcome == delivery.OutcomeSucceeded {
 		if err := x.e.Cache.Put(context.WithoutCancel(ctx), key, x.run.ID, x.e.redact(result)); err != nil {
 			x.noCache(r, err)
@@ -56,7 +56,10 @@ func (x *execution) reuse(ctx context.Context, impl step.Step, r step.Request, k
 	}
 	old.Started, old.Ended = x.e.now(), x.e.now()
 	if again, is := impl.(step.CacheValidator); is {
-		fresh, usable, err := again.Revalidate(ctx, r, old)
+		fresh, usable, err := x.revalidate(ctx, again, r, old)
+		if err == nil && !usable && x.fetchFiles(ctx, r, old.Files) {
+			fresh, usable, err = x.revalidate(ctx, again, r, old)
+		}
 		if err != nil || !usable {
 			return fresh, false, err
 		}
@@ -66,6 +69,16 @@ func (x *execution) reuse(ctx context.Context, impl step.Step, r step.Request, k
 	}
 	old.Cached = true
 	return old, true, nil
+}
+
+// revalidate lets the step look at its cached result, with the paths of this machine.
+func (x *execution) revalidate(ctx context.Context, impl step.CacheValidator, r step.Request, old step.Result) (step.Result, bool, error) {
+	places, local := x.e.places(), old
+	local.Output = places.Local(old.Output)
+	fresh, usable, err := impl.Revalidate(ctx, places.LocalRequest(r), local)
+	fresh.Output = places.Portable(fresh.Output)
+	fresh.Files = filesOf(fresh.Output, old.Files)
+	return fresh, usable, err
 }
 
 func (x *execution) noCache(r step.Request, err error) {

@@ -29,6 +29,7 @@ import (
 type Engine struct {
 	Runs       record.Runs
 	Cache      record.Cache // nil: nothing is cached
+	Blobs      port.Blobs   // for the files of results, which other machines need; nil: no other machine
 	Steps      map[step.Kind]step.Step
 	Source     port.Source
 	Sink       event.Sink    // nil: events are dropped
@@ -69,6 +70,7 @@ func (e *Engine) Run(ctx context.Context, p plan.Plan) (record.Run, error) {
 		return record.Run{}, err
 	}
 	defer own.release()
+	p.Steps = e.places().PortableSpecs(p.Steps)
 	run, err := e.Runs.Enqueue(ctx, record.Run{Plan: p, RunSummary: record.RunSummary{
 		ID: p.Run, Environment: p.Environment, By: p.Trigger.StartedBy(), PID: e.PID, Host: e.Host, CreatedAt: e.now(),
 	}})

@@ -233,7 +233,7 @@ func (x *execution) attempt(ctx context.Context, r step.Request) (result step.Re
 	if r.Spec.Cacheable && x.e.Cache != nil {
 		return x.cached(ctx, impl, r)
 	}
-	return validResult(impl.Run(ctx, r))
+	return x.carryOut(ctx, impl, r)
 }
 
 // validResult refuses an answer that breaks the contract, so that it is seen where it

@@ -23,6 +23,7 @@ type Result struct {
 	Cached                bool                  `json:"cached,omitempty"`
 	Started               time.Time             `json:"started,omitzero"`
 	Ended                 time.Time             `json:"ended,omitzero"`
+	Files                 []File                `json:"files,omitempty"` // what Output names and other machines can fetch; filled in by the engine
 	Unknown               delivery.Unknown      `json:"-"`
 }
 

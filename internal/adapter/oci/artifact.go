@@ -81,6 +81,9 @@ func (r *Registry) Store(ctx context.Context, group, dir string, annotations map
 	if err != nil && at.embedded != nil && ctx.Err() == nil && (isNoSpace(err) || lacksSpace(at.embedded.Dir(), need)) {
 		return "", diskFull(act, at.embedded.Dir(), "the model", need, err)
 	}
+	if err == nil {
+		err = at.save(ctx, m.digest())
+	}
 	if err != nil {
 		return "", at.toFault(ctx, act, err)
 	}

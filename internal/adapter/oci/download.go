@@ -37,6 +37,9 @@ func (r *Registry) Download(ctx context.Context, img delivery.Image, dir string)
 	}
 	partial := dir + ".partial"
 	defer removeAll(partial)
+	if err := at.restore(ctx, img.Digest); err != nil {
+		return at.toFault(ctx, act, err)
+	}
 	if err := at.writeLayout(img, partial); err != nil {
 		return at.toFault(ctx, act, err)
 	}

@@ -77,6 +77,9 @@ func (p repoRef) modelFiles(ctx context.Context, act string, d delivery.Digest) 
 
 // modelManifest returns the manifest byte for byte, and the files in it by title.
 func (p repoRef) modelManifest(ctx context.Context, act string, d delivery.Digest) (rawManifest, []modelfiles.File, error) {
+	if err := p.restore(ctx, d); err != nil {
+		return nil, nil, p.toFault(ctx, act, err)
+	}
 	got, err := remote.Get(p.repo.Digest(string(d)), p.options...)
 	if err != nil {
 		return nil, nil, p.toFault(ctx, act, err)

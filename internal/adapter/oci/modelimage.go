@@ -49,6 +49,9 @@ func (r *Registry) Pack(ctx context.Context, m delivery.ModelRef, repository str
 		if err != nil {
 			return delivery.Image{}, p.toFault(ctx, err)
 		}
+		if err := at.save(ctx, img.Digest); err != nil {
+			return delivery.Image{}, p.toFault(ctx, err)
+		}
 	}
 	return img, p.recordImage(ctx, img.Digest)
 }

@@ -33,12 +33,16 @@ func (r *Registry) Push(ctx context.Context, dir string, img delivery.Image, tag
 	// The library looks for the tag itself, but knows nothing of blobs that the
 	// embedded registry has lost.
 	if (err != nil || at.embedded != nil) && at.isTagged(img, tag) {
-		return img, nil
+		return img, at.toFault(ctx, act, at.save(ctx, img.Digest))
 	}
 	if err != nil {
 		return delivery.Image{}, err
 	}
-	if err := at.send(ctx, act, tag, what, parts, p); err != nil {
+	err = at.send(ctx, act, tag, what, parts, p)
+	if err == nil {
+		err = at.toFault(ctx, act, at.save(ctx, img.Digest))
+	}
+	if err != nil {
 		return delivery.Image{}, err
 	}
 	return img, nil
@@ -67,6 +71,9 @@ func (r *Registry) Has(ctx context.Context, img delivery.Image) (bool, error) {
 	at, err := r.repoRef(ctx, img.Repository)
 	if err != nil {
 		return false, err
+	}
+	if err := at.restore(ctx, img.Digest); err != nil {
+		return false, at.toFault(ctx, "look for "+img.String(), err)
 	}
 	_, err = remote.Head(at.repo.Digest(string(img.Digest)), at.options...)
 	if isNotFound(err) {

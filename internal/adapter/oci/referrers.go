@@ -162,6 +162,9 @@ func (r *Registry) subjectRepo(ctx context.Context, s port.Subject, verb string)
 
 // subject describes what statements are about, from its own bytes.
 func (p repoRef) subject(ctx context.Context, act string, s port.Subject) (v1.Descriptor, error) {
+	if err := p.restore(ctx, s.Digest()); err != nil {
+		return v1.Descriptor{}, p.toFault(ctx, act, err)
+	}
 	got, err := remote.Get(p.repo.Digest(string(s.Digest())), p.options...)
 	if isNotFound(err) {
 		return v1.Descriptor{}, fault.New(fault.NotFound, "%s: not found in %s", act, p.displayName).

@@ -61,6 +61,9 @@ func (r *Registry) Unpack(ctx context.Context, img delivery.Image, dir string) (
 	if ok {
 		return at.rereadConfig(n, dir), nil
 	}
+	if err := at.restore(ctx, img.Digest); err != nil {
+		return port.ImageConfig{}, at.toFault(ctx, act, err)
+	}
 	remoteImage, err := remote.Image(at.repo.Digest(string(img.Digest)), at.options...)
 	if err != nil {
 		return port.ImageConfig{}, at.toFault(ctx, act, err)

@@ -26,7 +26,7 @@ const Prefix = "blob/sha256/"
 
 const (
 	// RefreshAge is the age at which content that is saved again is stored anew, so that
-	// whoever removes what is much older never removes what somebody relies on.
+	// what is much older can be removed: no run that has just saved it relies on it.
 	RefreshAge = 7 * 24 * time.Hour
 	// maxTogether is how many files are transferred at once.
 	maxTogether = 8

@@ -71,7 +71,12 @@ func (s Step) Revalidate(ctx context.Context, r step.Request, cached step.Result
 		return cached, s.has(ctx, r, delivery.Image{Repository: w.Repository, Digest: b.Digest}), nil
 	}
 	if !ocilayout.Layout(b.Layout).IsComplete(b.Digest) {
-		return cached, false, nil
+		if !s.has(ctx, r, delivery.Image{Repository: w.Repository, Digest: b.Digest}) {
+			return cached, false, nil
+		}
+		b.Layout = "" // another machine has it, or it was removed
+		cached.Output, err = json.Marshal(b)
+		return cached, err == nil, err
 	}
 	if b.Inputs == "" {
 		if b.Inputs, err = inputsOf(r.Service, r.Spec, w); err == nil && b.Inputs != "" {

@@ -117,6 +117,33 @@ func TestRevalidate_Existing(t *testing.T) {
 	}
 }
 
+// TestRevalidate_LayoutElsewhere: an image whose layout is on another machine is good as
+// long as the registry has it. It was built by this project, so it may be signed.
+func TestRevalidate_LayoutElsewhere(t *testing.T) {
+	r := request(t, &bytes.Buffer{})
+	r.Spec.Params = json.RawMessage(dockerfileParams)
+	images := &fake.ImageStore{}
+	res, err := step.Succeed("", step.BuildOutput{BuiltImage: port.BuiltImage{Digest: fake.Digest(9), Size: 7, Layout: t.TempDir()}, Inputs: fake.Digest(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Step{Images: images}
+	if _, ok, err := s.Revalidate(t.Context(), r, res); ok || err != nil {
+		t.Errorf("without the image: Revalidate = %v, %v, want false", ok, err)
+	}
+	if _, err := images.Push(t.Context(), "", delivery.Image{Repository: "mlops/api", Digest: fake.Digest(9)}, "v1", nil); err != nil {
+		t.Fatal(err)
+	}
+	got, ok, err := s.Revalidate(t.Context(), r, res)
+	if !ok || err != nil {
+		t.Fatalf("with the image: Revalidate = %v, %v, want true", ok, err)
+	}
+	var out step.BuildOutput
+	if err := json.Unmarshal(got.Output, &out); err != nil || out.Layout != "" || out.Existing || out.Digest != fake.Digest(9) || out.Size != 7 {
+		t.Errorf("output = %+v (error = %v), want the image without a layout", out, err)
+	}
+}
+
 // TestRevalidate_OlderResult: a result of an older version gets its inputs.
 func TestRevalidate_OlderResult(t *testing.T) {
 	r := request(t, &bytes.Buffer{})

@@ -61,7 +61,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 
 // upload brings the image into the registry, unless it was found there.
 func (s Step) upload(ctx context.Context, r step.Request, built step.BuildOutput, img delivery.Image, tag string) (delivery.Image, error) {
-	if !built.Existing {
+	if built.Layout != "" {
 		return s.Images.Push(ctx, built.Layout, img, tag, s.progress(r))
 	}
 	has, err := s.Images.Has(ctx, img)

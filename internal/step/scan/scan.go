@@ -82,10 +82,10 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	return s.finish(r, w, j, report, step.ScanOutput{Image: built.Digest, SBOMs: &bills})
 }
 
-// download brings an image that the build step found in the registry to this
+// download brings an image that the registry has, and this machine does not, to this
 // machine.
 func (s Step) download(ctx context.Context, r step.Request, image delivery.Image, built *step.BuildOutput) error {
-	if !built.Existing {
+	if built.Layout != "" {
 		return nil
 	}
 	r.Progress("downloading the image")

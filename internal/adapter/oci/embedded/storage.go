@@ -26,14 +26,15 @@ func (r *Registry) uploadsDir(path string) string {
 	return filepath.Join(r.repositoryDir(path), "_uploads")
 }
 
-func (r *Registry) blobFile(d delivery.Digest) string {
+// BlobFile is where the content of that digest is, if it is there.
+func (r *Registry) BlobFile(d delivery.Digest) string {
 	return filepath.Join(r.dir, "docker", "registry", "v2", "blobs", "sha256", d.Hex()[:2], d.Hex(), "data")
 }
 
 // IsComplete reports whether everything below the manifest exists in full length.
 // Damage to the content itself shows when it is read.
 func (r *Registry) IsComplete(d delivery.Digest) bool {
-	raw, err := os.ReadFile(r.blobFile(d))
+	raw, err := os.ReadFile(r.BlobFile(d))
 	if err != nil {
 		return false
 	}
@@ -68,7 +69,7 @@ func (r *Registry) HasBlob(b v1.Descriptor) bool {
 	if !d.Valid() {
 		return false
 	}
-	info, err := os.Stat(r.blobFile(d))
+	info, err := os.Stat(r.BlobFile(d))
 	return err == nil && info.Size() == b.Size
 }
 
@@ -76,7 +77,7 @@ func (r *Registry) HasBlob(b v1.Descriptor) bool {
 // again: the library only checks whether there is one.
 func (r *Registry) RemoveDamagedBlob(b v1.Descriptor) {
 	if d := delivery.Digest(b.Digest.String()); d.Valid() {
-		if info, err := os.Stat(r.blobFile(d)); err == nil && info.Size() != b.Size {
+		if info, err := os.Stat(r.BlobFile(d)); err == nil && info.Size() != b.Size {
 			r.RemoveBlob(b)
 		}
 	}
@@ -85,7 +86,7 @@ func (r *Registry) RemoveDamagedBlob(b v1.Descriptor) {
 // RemoveBlob removes a blob, if it exists.
 func (r *Registry) RemoveBlob(b v1.Descriptor) {
 	if d := delivery.Digest(b.Digest.String()); d.Valid() {
-		_ = os.Remove(r.blobFile(d))
+		_ = os.Remove(r.BlobFile(d))
 	}
 }
 
