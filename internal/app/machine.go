@@ -14,7 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// Machine tells a state folder, and the processes that share its locks, from others.
+// Machine is the identity of a state folder, and of the processes that share its locks.
 type Machine struct {
 	ID   string // of the state folder, for good
 	Here string // of where it is now: it may have been copied to another machine, or a CI restored it
@@ -66,7 +66,8 @@ func newIdentity(path string, id []byte) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-// whereabouts tells copies of a state folder apart: by host, boot and folder.
+// whereabouts is a digest of host, boot and folder, which differs between copies of a
+// state folder.
 func whereabouts(home string) string {
 	host, _ := os.Hostname()
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // empty elsewhere

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// folderIdentity tells a folder from all others of this machine.
+// folderIdentity returns the device and the inode of a folder.
 func folderIdentity(dir string) string {
 	info, err := os.Stat(dir)
 	if err != nil {

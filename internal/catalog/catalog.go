@@ -59,13 +59,14 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	ports.Images, ports.Artifacts, ports.ModelImages, ports.Attestations = registry, registry, registry, registry
 	ports.Signers, ports.Signatures = signer, signer
 	ports.Releases, ports.Deployments, ports.Approvals = store.Releases(), store.Deployments(), store.Approvals()
+	ports.Log = store.Log()
 	ports.ContainsSecret, ports.Version = host.ContainsSecret, version
 	steps := map[step.Kind]step.Step{}
 	for _, s := range set.Steps {
 		steps[s.Kind] = s.New(ports)
 	}
 	return app.Dependencies{
-		Runs: store.Runs(), Owners: store.Owners(), Shared: state, Blobs: kept, Cache: store.Cache(), Outbox: store.Outbox(),
+		Runs: store.Runs(), Owners: store.Owners(), Log: ports.Log, Shared: state, Blobs: kept, Cache: store.Cache(), Outbox: store.Outbox(),
 		Models: ports.Models, Artifacts: ports.Artifacts, Images: ports.Images, Releases: ports.Releases, Deployments: ports.Deployments, Approvals: ports.Approvals,
 		Source: git.Source{Dir: w.Repository, Also: w.Also}, Steps: steps, Targets: ports.Targets, Unused: slices.Concat(unusedListers(ports.Builders), unusedListers(ports.Targets)),
 		Reference: registry.Reference, Shutdown: stops, Trust: trust.Verifier{Attestations: registry, Signatures: signer},

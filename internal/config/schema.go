@@ -184,7 +184,7 @@ func (g *generator) addKinds(name, key, list string) {
 }
 
 func (g *generator) addPatterns() {
-	for at, apply := range patterns() {
+	for at, apply := range patterns(g.kinds) {
 		if p, ok := g.property(at); ok {
 			apply(p)
 		}
@@ -242,88 +242,4 @@ func pythonKeys(def *jsonschema.Schema) {
 		def.AnyOf = append(def.AnyOf, &jsonschema.Schema{Required: []string{key}})
 	}
 	def.Not = &jsonschema.Schema{Required: []string{"requirements", "lock"}}
-}
-
-// property is a property of a type.
-type property struct{ def, key string }
-
-// patterns are the demands that the tags can't hold.
-func patterns() map[property]func(*jsonschema.Schema) {
-	events, _ := reflect.TypeFor[Notify]().FieldByName("Events")
-	return map[property]func(*jsonschema.Schema){
-		{"", "service"}:                patternOf(delivery.LabelPattern),
-		{"", "environments"}:           environmentNames,
-		{"Test", "name"}:               patternOf(delivery.TestNamePattern),
-		{"Test", "run"}:                patternOf(`\S`),
-		{"Train", "run"}:               patternOf(`\S`),
-		{"Evaluate", "run"}:            patternOf(`\S`),
-		{"Image", "repository"}:        patternOf(repositoryPattern),
-		{"Model", "group"}:             patternOf(groupPattern),
-		{"Deploy", "health"}:           patternOf(httpPathPattern),
-		{"Deploy", "ready"}:            patternOf(httpPathPattern),
-		{"Environment", "until"}:       patternOf(`^(test\.)?[a-z0-9][a-z0-9_-]*$`),
-		{"Python", "version"}:          patternOf(pythonPattern),
-		{"Python", "packages"}:         patternOfItems(packagePattern),
-		{"Smoke", "name"}:              patternOf(`\S`),
-		{"Smoke", "get"}:               patternOf(httpPathPattern),
-		{"Smoke", "post"}:              patternOf(httpPathPattern),
-		{"Smoke", "put"}:               patternOf(httpPathPattern),
-		{"Smoke", "model_opened"}:      onlyTrue,
-		{"", "state"}:                  orURL,
-		{"Deploy", "smoke"}:            orModelOpened,
-		{"EnvironmentDeploy", "smoke"}: orModelOpened,
-		{"Scan", "fail_on"}:            itemsOf(severities()),
-		{"Waiver", "id"}:               patternOf(vulnerabilityPattern),
-		{"Waiver", "until"}:            patternOf(datePattern),
-		{"Waiver", "why"}:              patternOf(`\S`),
-		{"Notify", "events"}:           itemsOf(parseConstraints(events.Tag.Get("jsonschema")).enum),
-	}
-}
-
-func onlyTrue(s *jsonschema.Schema) { s.Const = true }
-
-// orModelOpened allows {model_opened: true} in place of a list of checks.
-func orModelOpened(s *jsonschema.Schema) {
-	short := object()
-	short.Properties.Set("model_opened", &jsonschema.Schema{Type: "boolean", Const: true})
-	short.Required = []string{"model_opened"}
-	s.OneOf = []*jsonschema.Schema{{Type: s.Type, Items: s.Items}, short}
-	s.Type, s.Items = "", nil
-}
-
-// orURL allows the URL of a state in place of its section.
-func orURL(s *jsonschema.Schema) {
-	one := uint64(1)
-	section := &jsonschema.Schema{Type: s.Type, Properties: s.Properties, Required: s.Required, AdditionalProperties: s.AdditionalProperties, Ref: s.Ref}
-	s.OneOf = []*jsonschema.Schema{{Type: "string", MinLength: &one}, section}
-	s.Type, s.Properties, s.Required, s.AdditionalProperties, s.Ref = "", nil, nil, nil, ""
-}
-
-func severities() []string {
-	field, _ := reflect.TypeFor[Scan]().FieldByName("FailOn")
-	return parseConstraints(field.Tag.Get("jsonschema")).enum
-}
-
-func patternOf(pattern string) func(*jsonschema.Schema) {
-	return func(s *jsonschema.Schema) { s.Pattern = pattern }
-}
-
-func patternOfItems(pattern string) func(*jsonschema.Schema) {
-	return func(s *jsonschema.Schema) { s.Items = &jsonschema.Schema{Type: "string", Pattern: pattern} }
-}
-
-func itemsOf(enum []string) func(*jsonschema.Schema) {
-	return func(s *jsonschema.Schema) {
-		s.Enum = nil
-		s.Items = &jsonschema.Schema{Type: "string"}
-		for _, e := range enum {
-			s.Items.Enum = append(s.Items.Enum, e)
-		}
-	}
-}
-
-func environmentNames(s *jsonschema.Schema) {
-	one := uint64(1)
-	s.MinProperties = &one
-	s.PropertyNames = &jsonschema.Schema{Pattern: delivery.LabelPattern}
 }

@@ -65,7 +65,7 @@ func (e *Engine) own(ctx context.Context, id delivery.RunID) (owned context.Cont
 }
 
 // take claims the run, unless a machine that lives has it.
-func (o *owner) take(ctx context.Context, e *Engine, id delivery.RunID) (asked moment, free bool, err error) {
+func (o *owner) take(ctx context.Context, e *Engine, id delivery.RunID) (asked wait.Moment, free bool, err error) {
 	seen, err := o.owners.Owner(ctx, id)
 	if err != nil {
 		return asked, false, err
@@ -77,7 +77,7 @@ func (o *owner) take(ctx context.Context, e *Engine, id delivery.RunID) (asked m
 			return asked, false, err
 		}
 	}
-	asked = now()
+	asked = wait.Now()
 	if err := o.owners.Beat(ctx, id, seen.Epoch+1); err != nil { // first: who sees the claim sees it alive
 		return asked, false, err
 	}
@@ -89,34 +89,19 @@ func (o *owner) take(ctx context.Context, e *Engine, id delivery.RunID) (asked m
 	return asked, err == nil, err
 }
 
-// moment is a time by both of the machine's clocks: the monotonic one stands still while
-// the machine sleeps, and the other one may be set.
-type moment struct{ monotonic, wall time.Time }
-
-func now() moment {
-	t := time.Now()
-	return moment{t, t.Round(0)}
-}
-
-// since returns the time that has passed, by the clock that saw more of it.
-func (m moment) since() time.Duration {
-	t := time.Now()
-	return max(t.Sub(m.monotonic), t.Round(0).Sub(m.wall))
-}
-
 // beat keeps the claim alive, and calls lose once the last beat that arrived is so old
 // that another machine may soon take the run over.
-func (o *owner) beat(ctx context.Context, last moment, t ownerTimeouts, lose context.CancelCauseFunc) {
+func (o *owner) beat(ctx context.Context, last wait.Moment, t ownerTimeouts, lose context.CancelCauseFunc) {
 	for wait.Sleep(ctx, t.beat) == nil {
-		asked := now()
-		left := t.timeout - t.margin - last.since()
+		asked := wait.Now()
+		left := t.timeout - t.margin - last.Since()
 		within, done := context.WithTimeout(ctx, max(left, 0))
 		err := o.owners.Beat(within, o.claim.Run, o.claim.Epoch)
 		done()
 		if err == nil {
 			last = asked
 		}
-		if last.since() >= t.timeout-t.margin && ctx.Err() == nil {
+		if last.Since() >= t.timeout-t.margin && ctx.Err() == nil {
 			lose(errLost)
 			return
 		}

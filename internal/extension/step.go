@@ -49,6 +49,7 @@ type Ports struct {
 	Releases    port.ReleaseStore
 	Deployments port.DeploymentStore
 	Approvals   port.ApprovalStore
+	Log         port.RecordLog // that the records are in; nil: they are those of one machine
 
 	Targets map[string]port.Target
 	Prober  port.Prober

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"time"
 )
 
@@ -37,4 +38,30 @@ type ObjectStore interface {
 	List(ctx context.Context, prefix, after string, limit int) ([]Object, error)
 	// Delete removes an object; without one it does nothing.
 	Delete(ctx context.Context, key string) error
+}
+
+// objectPage is how many objects are listed at once.
+const objectPage = 1000
+
+// AllObjects lists all objects whose keys begin with the prefix, page by page. It ends at
+// the first error.
+func AllObjects(ctx context.Context, store ObjectStore, prefix string) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
+		for after := ""; ; {
+			found, err := store.List(ctx, prefix, after, objectPage)
+			if err != nil {
+				yield(Object{}, err)
+				return
+			}
+			for _, o := range found {
+				if !yield(o, nil) {
+					return
+				}
+				after = o.Key
+			}
+			if len(found) < objectPage {
+				return
+			}
+		}
+	}
 }

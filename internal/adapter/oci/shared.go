@@ -69,7 +69,7 @@ func (p repoRef) save(ctx context.Context, d delivery.Digest) error {
 }
 
 // restore brings what another machine saved into the embedded registry, unless it is
-// there. What nobody saved is left to the caller, who looks for it.
+// there. What was never saved is left to the caller, who looks for it.
 func (p repoRef) restore(ctx context.Context, d delivery.Digest) error {
 	if !p.isShared() {
 		return nil

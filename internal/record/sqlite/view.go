@@ -60,6 +60,15 @@ INSERT OR IGNORE INTO log_position VALUES (1, 0, '')`
 
 // follow makes the file a view of the log, and brings it up to date.
 func (d *database) follow(ctx context.Context, log *statelog.Log, maxAge time.Duration) error {
+	if err := d.attach(ctx, log, maxAge); err != nil {
+		return err
+	}
+	_, err := d.catchUp(ctx)
+	return err
+}
+
+// attach makes the file a view of the log, as old as it is.
+func (d *database) attach(ctx context.Context, log *statelog.Log, maxAge time.Duration) error {
 	v := &view{log: log, maxAge: maxAge}
 	if _, err := d.write.ExecContext(ctx, positionTable); err != nil {
 		return record.DatabaseError("prepare the view of the shared state", d.path, err)
@@ -73,8 +82,7 @@ func (d *database) follow(ctx context.Context, log *statelog.Log, maxAge time.Du
 		return err
 	}
 	d.view, d.read = v, upToDate{d}
-	_, err = d.catchUp(ctx)
-	return err
+	return nil
 }
 
 // upToDate is a view that is brought up to date before it is read.
@@ -116,13 +124,30 @@ func (d *database) catchUp(ctx context.Context) (advanced bool, err error) {
 			return false, err
 		}
 	}
+	end, err := d.applyFrom(ctx, at)
+	if errors.Is(err, statelog.ErrPruned) {
+		if at, err = d.restart(ctx, at); err == nil {
+			end, err = d.applyFrom(ctx, at)
+		}
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the shared state: %w", err)
+	}
+	d.view.mu.Lock()
+	d.view.seen = begun
+	d.view.mu.Unlock()
+	return end != start, nil
+}
+
+// applyFrom applies what was added to the log after the position, and returns up to where.
+func (d *database) applyFrom(ctx context.Context, at statelog.Position) (end statelog.Position, err error) {
 	var batch []located
 	flush := func() error {
 		err := d.applyEntries(ctx, batch)
 		batch = batch[:0]
 		return err
 	}
-	end, err := d.view.log.Read(ctx, at, func(e statelog.Entry, p statelog.Position) error {
+	end, err = d.view.log.Read(ctx, at, func(e statelog.Entry, p statelog.Position) error {
 		batch = append(batch, located{e, p})
 		if len(batch) < batchSize {
 			return nil
@@ -132,13 +157,7 @@ func (d *database) catchUp(ctx context.Context) (advanced bool, err error) {
 	if err == nil {
 		err = flush()
 	}
-	if err != nil {
-		return false, fmt.Errorf("read the shared state: %w", err)
-	}
-	d.view.mu.Lock()
-	d.view.seen = begun
-	d.view.mu.Unlock()
-	return end != start, nil
+	return end, err
 }
 
 // located is an entry with its place.
@@ -181,29 +200,6 @@ func (d *database) applyEntries(ctx context.Context, entries []located) error {
 		}
 		return writePosition(ctx, tx, at)
 	})
-}
-
-// applySnapshot fills an empty view, and returns up to where.
-func (d *database) applySnapshot(ctx context.Context) (at statelog.Position, err error) {
-	s, err := d.view.log.NewestSnapshot(ctx, len(migrations()))
-	if err != nil || s.After.N == 0 {
-		return at, err
-	}
-	err = d.applying(ctx, func(tx *sql.Tx) error {
-		if at, err = readPosition(ctx, tx); err != nil || at.N != 0 {
-			return err // another process was faster
-		}
-		rows, err := parseRows(s.Schema, s.Rows)
-		if err == nil {
-			err = d.view.applyRows(ctx, tx, rows)
-		}
-		if err != nil {
-			return fmt.Errorf("apply the snapshot after entry %d of the shared state: %w", s.After.N, err)
-		}
-		at = s.After
-		return writePosition(ctx, tx, at)
-	})
-	return at, err
 }
 
 func writePosition(ctx context.Context, tx *sql.Tx, at statelog.Position) error {
@@ -294,35 +290,4 @@ func (d *database) rehearse(ctx context.Context, action string, do func(*sql.Tx)
 		rows, err = changed.rows(ctx, tx)
 	}
 	return at, rows, errors.Join(record.DatabaseError(action, d.path, err), undone(tx))
-}
-
-// snapshotAfter stores a snapshot if one is due. That it could not be stored is no
-// failure of the change: another machine will do it.
-func (d *database) snapshotAfter(ctx context.Context, at statelog.Position) error {
-	if at.N%statelog.SnapshotInterval != 0 {
-		return nil
-	}
-	s, err := d.snapshot(ctx)
-	if err == nil {
-		_ = d.view.log.SaveSnapshot(ctx, s)
-	}
-	return err
-}
-
-// snapshot returns all rows of the view.
-func (d *database) snapshot(ctx context.Context) (s statelog.Snapshot, err error) {
-	tx, err := d.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return s, record.DatabaseError("take a snapshot of the shared state", d.path, err)
-	}
-	defer tx.Rollback() //nolint:errcheck // it only reads
-	s.Schema = len(migrations())
-	if s.After, err = readPosition(ctx, tx); err != nil {
-		return s, record.DatabaseError("take a snapshot of the shared state", d.path, err)
-	}
-	all, err := d.view.allRows(ctx, tx)
-	if err == nil {
-		s.Rows, err = encodeRows(all)
-	}
-	return s, record.DatabaseError("take a snapshot of the shared state", d.path, err)
 }

@@ -11,9 +11,13 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
+const beatPrefix = "beat/"
+
 // beatKey names the epoch, so that the beat of an owner who was replaced does not
 // make the new one look alive.
-func beatKey(run delivery.RunID, epoch int64) string { return fmt.Sprintf("beat/%s-%d", run, epoch) }
+func beatKey(run delivery.RunID, epoch int64) string {
+	return fmt.Sprintf(beatPrefix+"%s-%d", run, epoch)
+}
 
 // Beat records that the owner of the run lives.
 func (l *Log) Beat(ctx context.Context, run delivery.RunID, epoch int64) error {
@@ -34,15 +38,23 @@ func (l *Log) SinceBeat(ctx context.Context, run delivery.RunID, epoch int64) (s
 	if err != nil {
 		return 0, false, err
 	}
-	key := "probe/" + rand.Text()
+	now, err := l.Now(ctx)
+	return max(0, now.Sub(beat)), err == nil, err
+}
+
+const probePrefix = "probe/"
+
+// Now returns the time by the store's clock.
+func (l *Log) Now(ctx context.Context) (time.Time, error) {
+	key := probePrefix + rand.Text()
 	if err := l.Store.Put(ctx, key, strings.NewReader("")); err != nil {
-		return 0, false, err
+		return time.Time{}, err
 	}
 	now, err := l.modTime(ctx, key)
 	if err != nil {
-		return 0, false, err
+		return time.Time{}, err
 	}
-	return max(0, now.Sub(beat)), true, l.Store.Delete(ctx, key)
+	return now, l.Store.Delete(ctx, key)
 }
 
 func (l *Log) modTime(ctx context.Context, key string) (time.Time, error) {

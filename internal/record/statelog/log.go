@@ -50,18 +50,24 @@ type Entry struct {
 	ID     string          `json:"id"`             // random; tells it from another one with the same rows
 	Schema int             `json:"schema"`         // version of the records that the rows are of
 	At     time.Time       `json:"at"`             // for people: nothing depends on it
-	Rows   json.RawMessage `json:"rows"`
+	Rows   json.RawMessage `json:"rows,omitempty"`
+	// Packed is the digest of the object that holds the rows instead, if they are many.
+	Packed delivery.Digest `json:"packed,omitempty"`
 }
 
 // Log is one log. It is safe for concurrent use.
 type Log struct {
 	Store    port.ObjectStore
 	Identity Identity
+
+	confirmed confirmation
 }
 
 const identityKey = "log.json"
 
-func entryKey(n int64) string { return fmt.Sprintf("log/%012d.json", n) }
+const entryPrefix = "log/"
+
+func entryKey(n int64) string { return fmt.Sprintf(entryPrefix+"%012d.json", n) }
 
 // Open finds the log in the store. One that is empty begins a new log, once it has
 // shown that it creates an object only if there is none.
@@ -104,7 +110,7 @@ func (l *Log) begin(ctx context.Context, now time.Time) ([]byte, error) {
 	if err := l.probe(ctx); err != nil {
 		return nil, err
 	}
-	found, err := l.Store.List(ctx, "log/", "", 1)
+	found, err := l.Store.List(ctx, entryPrefix, "", 1)
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +130,7 @@ func (l *Log) begin(ctx context.Context, now time.Time) ([]byte, error) {
 // probe refuses a store that overwrites what it should create only if absent: two
 // machines would both believe that their entry counts.
 func (l *Log) probe(ctx context.Context) error {
-	key := "probe/" + rand.Text()
+	key := probePrefix + rand.Text()
 	if err := l.Store.Create(ctx, key, []byte("1")); err != nil {
 		return err
 	}
@@ -148,6 +154,10 @@ func (l *Log) probe(ctx context.Context) error {
 // that the caller never has to guess.
 func (l *Log) Append(ctx context.Context, after Position, e Entry) (Position, error) {
 	e.N, e.Prev, e.ID, e.At = after.N+1, after.Digest, rand.Text(), e.At.UTC()
+	e, err := l.pack(ctx, e)
+	if err != nil {
+		return after, err
+	}
 	raw, err := json.Marshal(e)
 	if err != nil {
 		return after, fmt.Errorf("encode entry %d of the shared state: %w", e.N, err)
@@ -156,7 +166,7 @@ func (l *Log) Append(ctx context.Context, after Position, e Entry) (Position, er
 	for pause := minRetryWait; ; pause = min(2*pause, maxRetryWait) {
 		err := l.Store.Create(ctx, entryKey(e.N), raw)
 		if err == nil {
-			return mine, nil
+			return mine, l.checkAdded(ctx, after, e.N)
 		}
 		there, readErr := l.get(ctx, entryKey(e.N))
 		switch {
@@ -173,11 +183,43 @@ func (l *Log) Append(ctx context.Context, after Position, e Entry) (Position, er
 	}
 }
 
+// checkAdded returns ErrTaken if the entry, which was just created, was there before and
+// was removed: the writer was paused for so long that the log has gone on without it.
+func (l *Log) checkAdded(ctx context.Context, after Position, n int64) error {
+	if l.confirmed.covers(after.N) {
+		return nil
+	}
+	pruned, err := l.prunedAfter(ctx, after.N)
+	if err == nil && pruned {
+		err = ErrTaken
+		if gone := l.Store.Delete(ctx, entryKey(n)); gone != nil {
+			err = gone
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("add entry %d to the shared state: %w", n, err)
+	}
+	return nil
+}
+
 // How long to wait before a store that does not respond is tried again.
 const (
 	minRetryWait = 50 * time.Millisecond
 	maxRetryWait = 5 * time.Second
 )
+
+// insist runs do until it succeeds, ctx ends, or the store refuses it for good.
+func insist(ctx context.Context, do func() error) error {
+	for pause := minRetryWait; ; pause = min(2*pause, maxRetryWait) {
+		err := do()
+		if err == nil || ctx.Err() != nil || isPermanent(err) {
+			return err
+		}
+		if ended := wait.Sleep(ctx, pause); ended != nil {
+			return fmt.Errorf("%w (%w)", err, ended)
+		}
+	}
+}
 
 // isPermanent reports whether trying again can't help.
 func isPermanent(err error) bool {
@@ -186,15 +228,19 @@ func isPermanent(err error) bool {
 
 // get returns an object's content.
 func (l *Log) get(ctx context.Context, key string) ([]byte, error) {
+	return l.getUpTo(ctx, key, maxEntry)
+}
+
+func (l *Log) getUpTo(ctx context.Context, key string, limit int64) ([]byte, error) {
 	r, o, err := l.Store.Open(ctx, key)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	if o.Size > maxEntry {
+	if o.Size > limit {
 		return nil, fault.New(fault.Corrupt, "object %s of the shared state has %d bytes", key, o.Size)
 	}
-	return io.ReadAll(io.LimitReader(r, maxEntry))
+	return io.ReadAll(io.LimitReader(r, limit))
 }
 
 func newer(format string, args ...any) error {

@@ -3,11 +3,13 @@ package statelog
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 // window is how many entries are read at once.
@@ -15,10 +17,16 @@ const window = 16
 
 // Read calls each with the entries after the position, in order, up to the newest one,
 // and returns the position after it. An entry that is missing in between, or does not
-// follow the one before it, is fault.Corrupt. It ends at the first error of each.
+// follow the one before it, is fault.Corrupt; those that were removed are ErrPruned. It
+// ends at the first error of each.
 func (l *Log) Read(ctx context.Context, after Position, each func(Entry, Position) error) (Position, error) {
 	// Mostly there is none, or one: more are fetched at once as more are found.
-	for ahead := 1; ; ahead = min(4*ahead, window) {
+	ahead := 1
+	if !l.confirmed.covers(after.N) {
+		ahead = 2 // a process that has just started notices that one is missing
+	}
+	for ; ; ahead = min(4*ahead, window) {
+		asked := wait.Now()
 		raws, err := l.fetch(ctx, after.N, ahead)
 		if err != nil {
 			return after, err
@@ -26,6 +34,9 @@ func (l *Log) Read(ctx context.Context, after Position, each func(Entry, Positio
 		for _, raw := range raws {
 			e, next, err := parse(raw, after)
 			if err != nil {
+				return after, l.explainDamage(ctx, after, err)
+			}
+			if e.Rows, err = l.unpack(ctx, e); err != nil {
 				return after, err
 			}
 			if err := each(e, next); err != nil {
@@ -34,7 +45,7 @@ func (l *Log) Read(ctx context.Context, after Position, each func(Entry, Positio
 			after = next
 		}
 		if len(raws) < ahead {
-			return after, nil
+			return after, l.checkNewest(ctx, after.N, asked)
 		}
 	}
 }
@@ -72,13 +83,39 @@ func (l *Log) fetch(ctx context.Context, n int64, count int) ([][]byte, error) {
 			return nil, err
 		}
 		if raws[end] == nil {
-			return nil, corrupt(n+1+int64(end), "it is missing, and a later one is there")
+			return nil, l.explainHole(ctx, n+1+int64(end))
 		}
 		if end, hole = contiguous(raws); hole {
 			return l.fetch(ctx, n, count)
 		}
 	}
 	return raws[:end], nil
+}
+
+// explainHole returns why entry n is missing where a later one is there.
+func (l *Log) explainHole(ctx context.Context, n int64) error {
+	pruned, err := l.prunedAfter(ctx, n-1)
+	switch {
+	case err != nil:
+		return err
+	case pruned:
+		return ErrPruned
+	}
+	return corrupt(n, "it is missing, and a later one is there")
+}
+
+// explainDamage returns why the entry after the position does not follow it. It may be
+// the position that is wrong: an entry that a machine added again after it had been
+// removed, and did not live to take back.
+func (l *Log) explainDamage(ctx context.Context, after Position, damage error) error {
+	point, err := l.PrunePoint(ctx)
+	if err != nil {
+		return errors.Join(damage, err)
+	}
+	if n := point.After.N; n > after.N || n == after.N && n > 0 && point.After != after {
+		return ErrPruned
+	}
+	return damage
 }
 
 // contiguous returns how many entries are there from the start on, and whether a later
@@ -115,13 +152,4 @@ func (l *Log) getIfThere(ctx context.Context, key string) ([]byte, error) {
 		raw = []byte{} // there, and damaged
 	}
 	return raw, err
-}
-
-// Verify reads the whole log and returns the position of its newest entry, or what is
-// wrong with it. A snapshot that is passed over is not looked at.
-func (l *Log) Verify(ctx context.Context, progress func(n int64)) (Position, error) {
-	return l.Read(ctx, Position{}, func(_ Entry, p Position) error {
-		progress(p.N)
-		return nil
-	})
 }

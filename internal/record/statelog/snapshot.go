@@ -1,16 +1,12 @@
 package statelog
 
 import (
-	"bytes"
-	"compress/flate"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"strconv"
-	"strings"
 
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -19,30 +15,29 @@ import (
 const SnapshotInterval = 200
 
 // Snapshot is all that the entries up to a position come to. It saves reading them;
-// the entries stay the truth.
+// the entries stay the truth, until they are removed (Prune).
 type Snapshot struct {
 	After  Position        `json:"after"`
 	Log    string          `json:"log"` // the log's ID
 	Schema int             `json:"schema"`
 	Rows   json.RawMessage `json:"rows"`
+	Stored delivery.Digest `json:"-"` // of the object's bytes, once it was read
 }
 
-func snapshotKey(n int64) string { return fmt.Sprintf("snap/%012d.json.deflate", n) }
+const snapshotPrefix = "snap/"
+
+func snapshotKey(n int64) string { return fmt.Sprintf(snapshotPrefix+"%012d.json.deflate", n) }
 
 // SaveSnapshot stores a snapshot unless there is one of the position: any machine may
 // write it.
 func (l *Log) SaveSnapshot(ctx context.Context, s Snapshot) error {
 	s.Log = l.Identity.ID
-	var packed bytes.Buffer
-	w, err := flate.NewWriter(&packed, flate.DefaultCompression)
+	raw, err := json.Marshal(s)
 	if err == nil {
-		err = json.NewEncoder(w).Encode(s)
+		raw, err = deflate(raw)
 	}
 	if err == nil {
-		err = w.Close()
-	}
-	if err == nil {
-		err = l.Store.Create(ctx, snapshotKey(s.After.N), packed.Bytes())
+		err = l.Store.Create(ctx, snapshotKey(s.After.N), raw)
 	}
 	if errors.Is(err, port.ErrExists) {
 		return nil
@@ -56,12 +51,12 @@ func (l *Log) SaveSnapshot(ctx context.Context, s Snapshot) error {
 // NewestSnapshot returns the newest snapshot of records up to that version that can be
 // read, the zero one without any.
 func (l *Log) NewestSnapshot(ctx context.Context, schema int) (Snapshot, error) {
-	numbers, err := l.snapshots(ctx)
+	numbers, err := l.Snapshots(ctx)
 	if err != nil {
 		return Snapshot{}, err
 	}
 	for i := len(numbers) - 1; i >= 0; i-- {
-		s, err := l.snapshot(ctx, numbers[i])
+		s, err := l.Snapshot(ctx, numbers[i])
 		if err == nil && s.Schema <= schema {
 			return s, nil
 		}
@@ -72,41 +67,31 @@ func (l *Log) NewestSnapshot(ctx context.Context, schema int) (Snapshot, error) 
 	return Snapshot{}, nil
 }
 
-// snapshots returns the numbers of the snapshots, ascending.
-func (l *Log) snapshots(ctx context.Context) (numbers []int64, err error) {
-	const limit = 1000
-	for after := ""; ; {
-		found, err := l.Store.List(ctx, "snap/", after, limit)
-		if err != nil {
-			return nil, fmt.Errorf("list the snapshots of the shared state: %w", err)
-		}
-		for _, o := range found {
-			digits, _, _ := strings.Cut(strings.TrimPrefix(o.Key, "snap/"), ".")
-			if n, err := strconv.ParseInt(digits, 10, 64); err == nil {
-				numbers = append(numbers, n)
-			}
-			after = o.Key
-		}
-		if len(found) < limit {
-			return numbers, nil
-		}
+// Snapshots returns the numbers of the entries that there are snapshots after, ascending.
+func (l *Log) Snapshots(ctx context.Context) ([]int64, error) {
+	numbers, err := l.numbers(ctx, snapshotPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("list the snapshots of the shared state: %w", err)
 	}
+	return numbers, nil
 }
 
-func (l *Log) snapshot(ctx context.Context, n int64) (s Snapshot, err error) {
-	r, _, err := l.Store.Open(ctx, snapshotKey(n))
+// Snapshot returns the snapshot after entry n; fault.NotFound without one.
+func (l *Log) Snapshot(ctx context.Context, n int64) (s Snapshot, err error) {
+	raw, err := l.getUpTo(ctx, snapshotKey(n), maxUnpacked)
 	if err != nil {
 		return s, err
 	}
-	defer r.Close()
-	unpacked := flate.NewReader(r)
-	defer unpacked.Close()
-	const maxSnapshot = 1 << 30
-	if err := json.NewDecoder(io.LimitReader(unpacked, maxSnapshot)).Decode(&s); err != nil {
+	document, err := inflate(raw)
+	if err == nil {
+		err = json.Unmarshal(document, &s)
+	}
+	if err != nil {
 		return s, fault.New(fault.Corrupt, "read the snapshot after entry %d of the shared state", n).Cause(err)
 	}
 	if s.After.N != n || s.Log != l.Identity.ID {
 		return s, fault.New(fault.Corrupt, "the snapshot after entry %d is of entry %d of log %s", n, s.After.N, s.Log)
 	}
+	s.Stored = delivery.DigestOf(raw)
 	return s, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/slipway-cd/slipway/internal/anchor"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -25,12 +26,18 @@ type Records struct {
 	Deployments port.DeploymentStore
 	Releases    port.ReleaseStore
 	Models      port.ModelRegistry // nil: the models' metrics are left out
+	Log         port.RecordLog     // that they are in; nil: they are those of this machine
 }
 
-// CheckCurrent is fault.Conflict if another machine has deployed to the
-// environment, and these records do not have that deployment. A target without a
-// history is always current.
+// CheckCurrent is fault.Conflict if the environment belongs to another log than these
+// records. Where it belongs to none, it is fault.Conflict if another machine has
+// deployed to the environment, and these records do not have that deployment. A target
+// that keeps neither is always current.
 func (rec Records) CheckCurrent(ctx context.Context, t port.Target, service string, env delivery.Environment) error {
+	a, err := anchor.Place{Target: t, Service: service, Environment: env}.Check(ctx, rec.Log)
+	if err != nil || a.Mark.Log != "" {
+		return err // the log has every deployment
+	}
 	store, ok := t.(port.HistoryStore)
 	if !ok {
 		return nil
@@ -53,6 +60,15 @@ func (rec Records) CheckCurrent(ctx context.Context, t port.Target, service stri
 		}
 	}
 	return nil
+}
+
+// PublishAccepted is Publish once a deployment was accepted: from then on, the
+// environment belongs to the log that the records are in.
+func (rec Records) PublishAccepted(ctx context.Context, t port.Target, service string, env delivery.Environment) error {
+	if err := rec.Publish(ctx, t, service, env); err != nil {
+		return err
+	}
+	return anchor.Place{Target: t, Service: service, Environment: env}.Advance(ctx, rec.Log)
 }
 
 // Publish stores the environment's history in a target that keeps one. It is

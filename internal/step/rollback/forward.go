@@ -269,7 +269,7 @@ func (f forward) finish(ctx context.Context, d delivery.Deployment) (step.Result
 			return step.Result{}, err
 		}
 	}
-	if err := f.Publish(ctx, f.request.Service); err != nil {
+	if err := f.PublishAccepted(ctx, f.request.Service); err != nil {
 		return step.Result{}, err
 	}
 	if err := f.Finalize(ctx, f.request); err != nil {

@@ -124,3 +124,40 @@ func TestForward_AlreadyDeployedOrQuarantined(t *testing.T) {
 		t.Errorf("error = %v, want %s", err, fault.Conflict)
 	}
 }
+
+// TestForward_Log: a rollback is a deployment: another log than the environment's is
+// refused, and its own is how far the environment is tied to it afterwards.
+func TestForward_Log(t *testing.T) {
+	for _, c := range []struct {
+		log     *fake.RecordLog
+		refused bool
+	}{{fake.NewRecordLog("B", 1, 2, 3), true}, {fake.NewRecordLog("A", 1, 2, 3), false}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newFixture(true)
+			s.Serve(env, "20260101-010000-cccc", s.newRelease, time.Now())
+			target := &fake.AnchoredTarget{TargetWithHistory: &fake.TargetWithHistory{Target: s.Target}}
+			before := port.Anchor{Mark: fake.NewRecordLog("A", 1).Mark(1)}
+			if err := target.SetAnchor(t.Context(), "api", env, port.LogMark{}, before); err != nil {
+				t.Fatal(err)
+			}
+			back := s.rollback()
+			back.Targets, back.Log = port.Targets{"local": target}, c.log
+			r := s.request(step.RollbackParams{Release: s.oldRelease.ID})
+			r.Spec.Kind = step.Rollback
+			_, err := back.Run(t.Context(), r)
+			want, deployed := c.log.Mark(3), s.oldRelease.ID
+			if c.refused {
+				want, deployed = before.Mark, s.newRelease.ID
+			}
+			if fault.Is(err, fault.Conflict) != c.refused || err != nil != c.refused {
+				t.Errorf("log %s: error = %v, want a conflict: %v", c.log.ID, err, c.refused)
+			}
+			if a, err := target.Anchor(t.Context(), "api", env); err != nil || a.Mark != want {
+				t.Errorf("log %s: anchor = %v, %v, want %v", c.log.ID, a.Mark, err, want)
+			}
+			if serving, _ := s.Target.Running(env); serving != deployed {
+				t.Errorf("log %s: %s receives the traffic, want %s", c.log.ID, serving, deployed)
+			}
+		})
+	}
+}

@@ -17,8 +17,8 @@ import (
 type CanaryFunc func(ctx context.Context) ([]delivery.GateResult, error)
 
 // Acquire locks the environment for the run, on targets that others deploy to as
-// well, makes sure that these records are current, and does a dry run where the
-// target can. Nothing has been changed when it fails.
+// well, makes sure that these are its records and current, and does a dry run where
+// the target can. Nothing has been changed when it fails.
 func (s Session) Acquire(ctx context.Context, o port.DeployRequest) error {
 	if l, ok := s.Target.(port.Locker); ok {
 		if err := l.Lock(ctx, o, s.Request.Report); err != nil {

@@ -100,6 +100,45 @@ func TestAcquire(t *testing.T) {
 	}
 }
 
+// TestAcquire_Log: the environment belongs to the first log that a deployment there was
+// accepted with. Its history is not read where there is a log.
+func TestAcquire_Log(t *testing.T) {
+	e := fake.NewEnvironment()
+	rel := e.Release(1)
+	e.Serve(env, "run-1", rel, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	target := &fake.AnchoredTarget{TargetWithHistory: &fake.TargetWithHistory{Target: e.Target}}
+	acquire := func(log port.RecordLog) error {
+		s := sessionOf(e, target)
+		s.Log = log
+		return s.Acquire(t.Context(), port.DeployRequest{Service: service, Environment: env, ID: "r-new"})
+	}
+	first := sessionOf(e, target)
+	first.Log = fake.NewRecordLog("A", 1, 2)
+	if err := first.Publish(t.Context(), service); err != nil {
+		t.Fatal(err)
+	}
+	if err := acquire(fake.NewRecordLog("B", 1)); err != nil {
+		t.Errorf("before a deployment was accepted: %v", err)
+	}
+	if err := first.PublishAccepted(t.Context(), service); err != nil {
+		t.Fatal(err)
+	}
+	stored, err := target.LoadHistory(t.Context(), service, env)
+	if err != nil || len(stored.Releases) != 1 {
+		t.Errorf("history = %v, %v, want what is needed to go back", stored, err)
+	}
+	read := 0
+	target.History.Fail = func(string) error { read++; return nil }
+	if err := acquire(fake.NewRecordLog("A", 1, 2, 3)); err != nil || read > 0 {
+		t.Errorf("with the log: %v, and the history was read %d times", err, read)
+	}
+	for name, log := range map[string]port.RecordLog{"another": fake.NewRecordLog("B", 1, 2, 3), "rolled back": fake.NewRecordLog("A", 1), "none": nil} {
+		if err := acquire(log); !fault.Is(err, fault.Conflict) {
+			t.Errorf("with the log %s: %v, want %s", name, err, fault.Conflict)
+		}
+	}
+}
+
 func TestFinalize_OnlyWhereTargetCan(t *testing.T) {
 	e := fake.NewEnvironment()
 	if err := sessionOf(e, fake.WithoutTraffic{Target: e.Target}).Finalize(t.Context(), port.DeployRequest{}); err != nil {

@@ -20,6 +20,7 @@ type Services struct {
 	Releases    port.ReleaseStore
 	Deployments port.DeploymentStore
 	Models      port.ModelRegistry // nil: the stored history has no models
+	Log         port.RecordLog     // that the records are in; nil: they are those of this machine
 	Prober      port.Prober
 	LookupEnv   func(string) (string, bool) // variables in the headers of smoke checks; nil: os.LookupEnv
 	Clock       step.Clock
@@ -143,8 +144,14 @@ func (s Session) Publish(ctx context.Context, service string) error {
 	return s.records().Publish(ctx, s.Target, service, s.Request.Environment)
 }
 
+// PublishAccepted is Publish once a deployment was accepted: from then on, the
+// environment belongs to the log that the records are in.
+func (s Session) PublishAccepted(ctx context.Context, service string) error {
+	return s.records().PublishAccepted(ctx, s.Target, service, s.Request.Environment)
+}
+
 func (s Session) records() history.Records {
-	return history.Records{Deployments: s.Deployments, Releases: s.Releases, Models: s.Models}
+	return history.Records{Deployments: s.Deployments, Releases: s.Releases, Models: s.Models, Log: s.Log}
 }
 
 // AlreadyDeployed is the result if the release is the accepted one, and nothing

@@ -124,3 +124,26 @@ func TestRun_RetriesFinalize(t *testing.T) {
 		s.wantRunning(t, s.newRelease.ID)
 	})
 }
+
+// TestRun_AnchorsAcceptedDeployment: only a deployment that was accepted ties the
+// environment to the log.
+func TestRun_AnchorsAcceptedDeployment(t *testing.T) {
+	for _, healthy := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newFixture(t)
+			target, log := &fake.AnchoredTarget{TargetWithHistory: &fake.TargetWithHistory{Target: s.Target}}, fake.NewRecordLog("A", 1, 2)
+			s.target, s.log = target, log
+			want := log.Mark(2)
+			if !healthy {
+				want = port.LogMark{}
+				s.Target.TrafficOf = func(delivery.ReleaseID, time.Time) port.Traffic { return port.Traffic{Requests: 10, Errors: 10} }
+			}
+			if _, err := s.watch(t.Context(), step.WatchParams{Bake: delivery.Duration(time.Minute)}); err != nil {
+				t.Fatal(err)
+			}
+			if a, err := target.Anchor(t.Context(), "api", env); err != nil || a.Mark != want {
+				t.Errorf("healthy: %v: anchor = %v, %v, want %v", healthy, a.Mark, err, want)
+			}
+		})
+	}
+}

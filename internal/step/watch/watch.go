@@ -103,7 +103,7 @@ func (w *watch) alreadyAccepted(ctx context.Context) (step.Result, error) {
 
 // finalize makes the release final on the target.
 func (w *watch) finalize(ctx context.Context) error {
-	if err := w.Publish(ctx, w.request.Service); err != nil {
+	if err := w.PublishAccepted(ctx, w.request.Service); err != nil {
 		return err
 	}
 	return w.Finalize(ctx, w.request)

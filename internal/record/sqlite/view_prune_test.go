@@ -1,0 +1,209 @@
+package sqlite_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/record/sqlite"
+	"github.com/slipway-cd/slipway/internal/record/statelog"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// aging is a store whose clock the test moves.
+func aging() (objects *fake.ObjectStore, pass func(time.Duration)) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	objects = &fake.ObjectStore{Clock: func() time.Time { return at }}
+	return objects, func(d time.Duration) { at = at.Add(d) }
+}
+
+func openLog(t *testing.T, objects port.ObjectStore) *statelog.Log {
+	t.Helper()
+	log, err := statelog.Open(t.Context(), objects, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return log
+}
+
+func post(t *testing.T, s *sqlite.Store, from, to int) {
+	t.Helper()
+	for i := from; i < to; i++ {
+		if err := s.Outbox().Post(t.Context(), "hook", port.Message{ID: fmt.Sprint(i), JSON: []byte("{}")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func wantMessages(t *testing.T, s *sqlite.Store, want int) {
+	t.Helper()
+	if due, err := s.Outbox().Due(t.Context(), time.Now().Add(time.Hour), 0); err != nil || len(due) != want {
+		t.Errorf("%d messages (error = %v), want %d", len(due), err, want)
+	}
+}
+
+func verify(t *testing.T, objects port.ObjectStore) sqlite.Verification {
+	t.Helper()
+	v, err := sqlite.VerifyLog(t.Context(), t.TempDir(), openLog(t, objects), func(int64) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// TestView_Pruned: a machine whose view is older than what was removed goes on from the
+// newest snapshot, whether it reads or changes first; and a new one starts there.
+func TestView_Pruned(t *testing.T) {
+	objects, pass := aging()
+	const interval = statelog.SnapshotInterval
+	dir := t.TempDir()
+	open := func(dir string) *sqlite.Store { return openView(t, dir, objects, "retail", time.Hour) }
+	stale := open(dir)
+	post(t, stale, 0, 5)
+	copied := t.TempDir() // of the view, as a CI restores one
+	if err := stale.Copy(t.Context(), copied+"/"+openLog(t, objects).Identity.ID+"-v3.db"); err != nil {
+		t.Fatal(err)
+	}
+	if err := stale.Close(); err != nil {
+		t.Fatal(err)
+	}
+	writer := openMachine(t, objects)
+	post(t, writer, 5, interval+20)
+	pass(statelog.MinRetention)
+	post(t, writer, interval+20, 3*interval+20)
+	v := verify(t, objects)
+	if len(v.Problems) > 0 || len(v.Snapshots) != 3 {
+		t.Fatalf("verification = %+v, want 3 sound snapshots", v)
+	}
+	pruned, err := openLog(t, objects).Prune(t.Context(), statelog.PruneOptions{MinAge: statelog.MinRetention, Snapshots: v.Snapshots})
+	if err != nil || pruned.Through != interval {
+		t.Fatalf("pruned = %+v (error = %v), want through %d", pruned, err, interval)
+	}
+	const all = 3*interval + 20
+	wantMessages(t, open(dir), all)
+	changing := open(copied)
+	post(t, changing, all, all+1)
+	wantMessages(t, changing, all+1)
+	wantMessages(t, openMachine(t, objects), all+1)
+	post(t, writer, all+1, all+2)
+	if v := verify(t, objects); len(v.Problems) > 0 || v.First != interval+1 || v.Last != all+2 || len(v.Snapshots) != 3 {
+		t.Errorf("verification = %+v, want a sound log from entry %d to %d", v, interval+1, all+2)
+	}
+}
+
+// TestView_PrunedWithoutSnapshot: what can't be read any more is told, not passed over.
+func TestView_PrunedWithoutSnapshot(t *testing.T) {
+	objects, pass := aging()
+	s := openMachine(t, objects)
+	post(t, s, 0, statelog.SnapshotInterval)
+	pass(statelog.MinRetention)
+	post(t, s, statelog.SnapshotInterval, 2*statelog.SnapshotInterval)
+	log := openLog(t, objects)
+	if _, err := log.Prune(t.Context(), statelog.PruneOptions{MinAge: statelog.MinRetention, Snapshots: []int64{200, 400}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []string{"200", "400"} {
+		objects.Change("snap/000000000"+n+".json.deflate", func(b []byte) []byte { return b[:9] })
+	}
+	_, err := sqlite.OpenView(t.Context(), t.TempDir(), "retail", time.Now, log, 0)
+	if !fault.Is(err, fault.Corrupt) && (err == nil || !strings.Contains(err.Error(), "no snapshot")) {
+		t.Errorf("error = %v, want that no snapshot can be read", err)
+	}
+}
+
+func TestVerifyLog(t *testing.T) {
+	objects, _ := aging()
+	s := openMachine(t, objects)
+	key := delivery.DigestOf([]byte("key"))
+	if err := s.Cache().Put(t.Context(), key, "20260101-000000-aaaa", step.Result{Outcome: delivery.OutcomeSucceeded}); err != nil {
+		t.Fatal(err)
+	}
+	// That it was used is noted here, and not in the log.
+	if _, ok, err := s.Cache().Lookup(t.Context(), key); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	post(t, s, 0, 2*statelog.SnapshotInterval)
+	log := openLog(t, objects)
+	if v := verify(t, objects); len(v.Problems) > 0 || len(v.Snapshots) != 2 || v.First != 1 || v.Last != 2*statelog.SnapshotInterval+1 {
+		t.Errorf("verification = %+v, want no problems", v)
+	}
+	was, err := log.Snapshot(t.Context(), statelog.SnapshotInterval)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replace := func(change func(*statelog.Snapshot)) {
+		t.Helper()
+		next := was
+		change(&next)
+		if err := objects.Delete(t.Context(), "snap/000000000200.json.deflate"); err != nil {
+			t.Fatal(err)
+		}
+		if err := log.SaveSnapshot(t.Context(), next); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*statelog.Snapshot)
+		wants  string
+	}{
+		{"a row is missing", func(s *statelog.Snapshot) { s.Rows = withoutRow(t, s.Rows) }, "table outbox differs"},
+		{"a value was changed", func(s *statelog.Snapshot) {
+			s.Rows = []byte(strings.Replace(string(s.Rows), `"receiver":"hook"`, `"receiver":"else"`, 1))
+		}, "table outbox differs"},
+		{"of another entry", func(s *statelog.Snapshot) { s.After.Digest = key }, "another entry"},
+		{"unknown rows", func(s *statelog.Snapshot) { s.Rows = json.RawMessage(`{"a":1}`) }, "read the rows"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			replace(c.change)
+			v := verify(t, objects)
+			if len(v.Problems) != 1 || !strings.Contains(v.Problems[0].Error(), c.wants) || len(v.Snapshots) != 1 {
+				t.Errorf("problems = %v, sound snapshots = %d, want one problem: %s", v.Problems, v.Snapshots, c.wants)
+			}
+		})
+	}
+	t.Run("damaged entry", func(t *testing.T) {
+		objects.Change("log/000000000009.json", func(b []byte) []byte { return []byte(strings.Replace(string(b), "hook", "hoop", 1)) })
+		if v := verify(t, objects); len(v.Problems) != 1 || !strings.Contains(v.Problems[0].Error(), "entry 10") {
+			t.Errorf("problems = %v, want one of entry 10", v.Problems)
+		}
+	})
+}
+
+// withoutRow removes the last row of the table outbox.
+func withoutRow(t *testing.T, rows json.RawMessage) json.RawMessage {
+	t.Helper()
+	var all []map[string]any
+	if err := json.Unmarshal(rows, &all); err != nil {
+		t.Fatal(err)
+	}
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i]["t"] == "outbox" {
+			all = append(all[:i], all[i+1:]...)
+			break
+		}
+	}
+	less, err := json.Marshal(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return less
+}
+
+func TestStore_Digests(t *testing.T) {
+	s := openMachine(t, &fake.ObjectStore{})
+	key, inside := delivery.DigestOf([]byte("key")), delivery.DigestOf([]byte("inside"))
+	output, _ := json.Marshal(map[string]any{"files": []string{string(inside) + " and more"}})
+	if err := s.Cache().Put(t.Context(), key, "20260101-000000-aaaa", step.Result{Outcome: delivery.OutcomeSucceeded, Output: output}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Digests(t.Context()); err != nil || !got[key] || !got[inside] {
+		t.Errorf("digests = %v (error = %v), want the key and the digest in its result", got, err)
+	}
+}
