@@ -12,7 +12,7 @@ MODEL_BUILT := internal/adapter/oci/modelprogram/built/slipway-model-linux
 MODEL_PROGRAMS := $(MODEL_BUILT)-amd64.gz $(MODEL_BUILT)-arm64.gz
 MODEL_SOURCES := $(shell find cmd/slipway-model internal/adapter/oci/modelfiles -name '*.go' -not -name '*_test.go') go.mod
 
-.PHONY: help build demo house test e2e buildkit conformance lint bench bench-kubernetes fuzz soak clean
+.PHONY: help build demo house test e2e buildkit azurite drivers conformance lint bench bench-kubernetes fuzz soak clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -51,6 +51,18 @@ e2e: bin/slipway bin/cosign ## the whole, with kill -9, disk full and two users;
 
 buildkit: ## buildkitd and buildctl for the tests and the bench, from Go modules (about 4 CPU minutes)
 	go run ./e2e/builder/cmd/builder
+
+bin/azurite: e2e/azurite/package.json e2e/azurite/package-lock.json
+	@mkdir -p $@ && cp $^ $@
+	cd $@ && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+azurite: bin/azurite ## Azurite for the tests of the driver azblob, from npm
+
+# One that can't be tested here fails, other than in `make test`.
+DRIVER_TESTS := ./internal/adapter/bucket ./internal/adapter/objecttest ./internal/adapter/objectfolder ./internal/adapter/postgres ./internal/record/... ./internal/engine
+drivers: bin/azurite ## the tests of the shared state with every driver, and a table of them
+	SLIPWAY_REQUIRE_DRIVERS=all go test -json -count=1 -timeout 10m -run '/(folder|s3|azure|gcs|postgres)' $(DRIVER_TESTS) | go run ./e2e/cmd/drivers
 
 conformance: ## the port's suites against the Kubernetes target, in a real cluster (root, or KUBECONFIG)
 	go test -tags e2e -count=1 -timeout 15m ./internal/adapter/kubernetes

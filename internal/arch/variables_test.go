@@ -19,7 +19,7 @@ func TestVariables_AreDocumented(t *testing.T) {
 	used := map[string]string{}
 	for _, root := range []string{"../../cmd", "../../internal"} {
 		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			isTest := strings.HasSuffix(path, "_test.go") || strings.Contains(path, "/storetest/") || strings.Contains(path, "/porttest/") || strings.Contains(path, "/testdata/")
+			isTest := strings.HasSuffix(path, "_test.go") || strings.Contains(path, "/storetest/") || strings.Contains(path, "/porttest/") || strings.Contains(path, "/objecttest/") || strings.Contains(path, "/testdata/")
 			if err != nil || d.IsDir() || filepath.Ext(path) != ".go" || isTest {
 				return err
 			}

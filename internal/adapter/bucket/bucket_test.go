@@ -1,55 +1,59 @@
 package bucket_test
 
 import (
+	"fmt"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/adapter/bucket"
-	"github.com/slipway-cd/slipway/internal/adapter/bucket/buckettest"
+	"github.com/slipway-cd/slipway/internal/adapter/objecttest"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-func open(t *testing.T, at string) *bucket.Store {
-	t.Helper()
-	u, err := url.Parse(at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := bucket.Open(t.Context(), u)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
-
-func TestStore_S3(t *testing.T) {
-	for _, prefix := range []string{"", "/teams/retail"} {
-		t.Run("prefix "+prefix, func(t *testing.T) {
+// TestObjectStore holds every kind of bucket to the port's suite.
+func TestObjectStore(t *testing.T) {
+	for _, driver := range objecttest.Buckets() {
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
+			server := objecttest.Start(t, driver)
+			var stores atomic.Int64
 			porttest.TestObjectStore(t, func(t *testing.T) func() port.ObjectStore {
-				at := buckettest.StartS3(t)(prefix)
-				return func() port.ObjectStore { return open(t, at) }
+				prefix := fmt.Sprintf("teams/retail-%d", stores.Add(1))
+				return func() port.ObjectStore { return server.Open(t, prefix) }
 			})
 		})
 	}
 }
 
+// TestStore_WithoutPrefix is a bucket that holds nothing but the state.
+func TestStore_WithoutPrefix(t *testing.T) {
+	porttest.TestObjectStore(t, func(t *testing.T) func() port.ObjectStore {
+		server := objecttest.Start(t, "s3")
+		return func() port.ObjectStore { return server.Open(t, "") }
+	})
+}
+
 // TestStore_Prefix proves that two prefixes of a bucket do not see each other.
 func TestStore_Prefix(t *testing.T) {
-	at := buckettest.StartS3(t)
-	a, b := open(t, at("/a")), open(t, at("/b/"))
-	for _, s := range []*bucket.Store{a, b} {
-		if err := s.Create(t.Context(), "log/1", nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	found, err := open(t, at("")).List(t.Context(), "", "", 10)
-	if err != nil || len(found) != 2 || found[0].Key != "a/log/1" || found[1].Key != "b/log/1" {
-		t.Errorf("objects = %v (error = %v), want a/log/1 and b/log/1", found, err)
+	for _, driver := range objecttest.Buckets() {
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
+			server := objecttest.Start(t, driver)
+			for _, prefix := range []string{"a", "b/"} {
+				if err := server.Open(t, prefix).Create(t.Context(), "log/1", nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			found, err := server.Open(t, "").List(t.Context(), "", "", 10)
+			if err != nil || len(found) != 2 || found[0].Key != "a/log/1" || found[1].Key != "b/log/1" {
+				t.Errorf("objects = %v (error = %v), want a/log/1 and b/log/1", found, err)
+			}
+		})
 	}
 }
 
@@ -69,8 +73,16 @@ func TestStore_Unavailable(t *testing.T) {
 	t.Setenv("AWS_MAX_ATTEMPTS", "1")
 	server := httptest.NewServer(nil)
 	server.Close()
-	s := open(t, "s3://state/p?region=us-east-1&use_path_style=true&endpoint="+url.QueryEscape(server.URL))
-	err := s.Create(t.Context(), "log/1", []byte("x"))
+	u, err := url.Parse("s3://state/p?region=us-east-1&use_path_style=true&endpoint=" + url.QueryEscape(server.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := bucket.Open(t.Context(), u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	err = s.Create(t.Context(), "log/1", []byte("x"))
 	if !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "create log/1 in s3://state/p") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("error = %v, want %s, with the object and the bucket", err, fault.Unavailable)
 	}

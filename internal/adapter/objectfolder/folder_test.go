@@ -10,10 +10,12 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-func TestStore(t *testing.T) {
-	porttest.TestObjectStore(t, func(t *testing.T) func() port.ObjectStore {
-		dir := filepath.Join(t.TempDir(), "state")
-		return func() port.ObjectStore { return objectfolder.Store{Dir: dir} }
+func TestObjectStore(t *testing.T) {
+	t.Run("folder", func(t *testing.T) {
+		porttest.TestObjectStore(t, func(t *testing.T) func() port.ObjectStore {
+			dir := filepath.Join(t.TempDir(), "state")
+			return func() port.ObjectStore { return objectfolder.Store{Dir: dir} }
+		})
 	})
 }
 

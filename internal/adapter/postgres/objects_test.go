@@ -3,38 +3,27 @@
 package postgres_test
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/slipway-cd/slipway/internal/adapter/objecttest"
 	"github.com/slipway-cd/slipway/internal/adapter/postgres"
-	"github.com/slipway-cd/slipway/internal/adapter/postgres/postgrestest"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-func open(t *testing.T, at string) *postgres.Store {
-	t.Helper()
-	u, err := url.Parse(at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := postgres.Open(t.Context(), u)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
-
-func TestStore(t *testing.T) {
-	server := postgrestest.Start(t)
-	var scopes atomic.Int64
-	porttest.TestObjectStore(t, func(t *testing.T) func() port.ObjectStore {
-		scope := "s" + strings.Repeat("x", int(scopes.Add(1)))
-		return func() port.ObjectStore { return open(t, server+"&scope="+scope) }
+func TestObjectStore(t *testing.T) {
+	t.Run("postgres", func(t *testing.T) {
+		server := objecttest.Start(t, "postgres")
+		var scopes atomic.Int64
+		porttest.TestObjectStore(t, func(t *testing.T) func() port.ObjectStore {
+			scope := fmt.Sprintf("retail-%d", scopes.Add(1))
+			return func() port.ObjectStore { return server.Open(t, scope) }
+		})
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -14,11 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/slipway-cd/slipway/internal/adapter/bucket"
-	"github.com/slipway-cd/slipway/internal/adapter/bucket/buckettest"
-	"github.com/slipway-cd/slipway/internal/adapter/objectfolder"
-	"github.com/slipway-cd/slipway/internal/adapter/postgres"
-	"github.com/slipway-cd/slipway/internal/adapter/postgres/postgrestest"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
@@ -90,49 +84,6 @@ func freshMachines[S any](of func(*sqlite.Store) S) func(t *testing.T) func() S 
 		objects := &fake.ObjectStore{}
 		return func() S { return of(openMachine(t, objects)) }
 	}
-}
-
-// TestView_Drivers holds the suite against every kind of store.
-func TestView_Drivers(t *testing.T) {
-	t.Run("folder", func(t *testing.T) {
-		home := t.TempDir()
-		testDriver(t, func(t *testing.T) port.ObjectStore { return objectfolder.Store{Dir: filepath.Join(home, t.Name())} })
-	})
-	t.Run("s3", func(t *testing.T) {
-		at := buckettest.StartS3(t)
-		testDriver(t, func(t *testing.T) port.ObjectStore {
-			s, err := bucket.Open(t.Context(), parseURL(t, at("/"+url.PathEscape(t.Name()))))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { s.Close() })
-			return s
-		})
-	})
-	t.Run("postgres", func(t *testing.T) {
-		server := postgrestest.Start(t)
-		testDriver(t, func(t *testing.T) port.ObjectStore {
-			s, err := postgres.Open(t.Context(), parseURL(t, server+"&scope="+url.QueryEscape(t.Name())))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { s.Close() })
-			return s
-		})
-	})
-}
-
-func testDriver(t *testing.T, open func(t *testing.T) port.ObjectStore) {
-	storetest.TestStore(t, func(t *testing.T) record.Store { return openMachine(t, open(t)) })
-}
-
-func parseURL(t *testing.T, text string) *url.URL {
-	t.Helper()
-	u, err := url.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
 }
 
 // newRun is a run that has not been queued.

@@ -22,10 +22,10 @@ import (
 // run as root.
 func Start(t testing.TB) string {
 	t.Helper()
-	bin, ok := programs()
-	if !ok {
-		t.Skip("PostgreSQL is not installed")
+	if why := Missing(); why != "" {
+		t.Skip(why)
 	}
+	bin, _ := programs()
 	dir, err := os.MkdirTemp("", "slipway-postgres-")
 	if err != nil {
 		t.Fatal(err)
@@ -52,6 +52,17 @@ func Start(t testing.TB) string {
 	return fmt.Sprintf("postgres://slipway@127.0.0.1:%d/postgres?sslmode=disable", port)
 }
 
+// Missing returns why no server can be started on this machine; empty: it can.
+func Missing() string {
+	if _, ok := programs(); !ok {
+		return "PostgreSQL is not installed"
+	}
+	if _, err := user.Lookup("postgres"); err != nil && os.Geteuid() == 0 {
+		return "PostgreSQL does not run as root, and the user postgres is missing"
+	}
+	return ""
+}
+
 // programs returns the folder of the newest server's programs.
 func programs() (string, bool) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // sorted; the pattern is well-formed
@@ -70,7 +81,7 @@ func credential(t testing.TB, dir string) *syscall.Credential {
 	}
 	u, err := user.Lookup("postgres")
 	if err != nil {
-		t.Skip("PostgreSQL does not run as root, and the user postgres is missing")
+		t.Fatal(err)
 	}
 	uid, _ := strconv.ParseUint(u.Uid, 10, 32)
 	gid, _ := strconv.ParseUint(u.Gid, 10, 32)
