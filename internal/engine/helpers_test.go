@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/engine"
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
 	"github.com/slipway-cd/slipway/internal/record/statelog"
@@ -41,7 +42,11 @@ type lab struct {
 // newLab makes an engine over home: one of several processes that share it.
 func newLab(t *testing.T, home string) *lab {
 	t.Helper()
-	store := openStore(t, home)
+	return newLabWith(t, home, openStore(t, home))
+}
+
+func newLabWith(t *testing.T, home string, store *sqlite.Store) *lab {
+	t.Helper()
 	l := &lab{t: t, does: map[string]do{}}
 	l.Engine = &engine.Engine{
 		Runs: store.Runs(), Owners: store.Owners(), Machine: home, Cache: store.Cache(), Home: home, Repository: home, PID: os.Getpid(), Host: "lab",
@@ -68,11 +73,23 @@ func openStore(t *testing.T, home string) *sqlite.Store {
 	if errors.Is(err, os.ErrNotExist) {
 		store, err = sqlite.Open(t.Context(), filepath.Join(home, "slipway.db"), "retail", nil)
 	} else if err == nil {
-		var log *statelog.Log
-		if log, err = statelog.Open(t.Context(), objectfolder.Store{Dir: shared}, time.Now()); err == nil {
-			store, err = sqlite.OpenView(t.Context(), home, "retail", nil, log, 20*time.Millisecond)
-		}
+		return openView(t, home, objectfolder.Store{Dir: shared})
 	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	return store
+}
+
+// openView opens home's view of the log in an object store.
+func openView(t *testing.T, home string, objects port.ObjectStore) *sqlite.Store {
+	t.Helper()
+	log, err := statelog.Open(t.Context(), objects, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := sqlite.OpenView(t.Context(), home, "retail", nil, log, 20*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
