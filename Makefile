@@ -88,6 +88,7 @@ fuzz: ## each fuzz target for a short while (FUZZTIME=10s)
 
 # The large counts, apart from the gate: hours, not minutes.
 soak: bin/slipway bin/cosign ## many kills, many seeds, and every fuzz target for a minute; as root in a cluster, too
+	$(MAKE) --no-print-directory drivers
 	SLIPWAY_SEEDS=200 go test -count=1 -timeout 2h -run 'Random|Model' ./internal/engine ./internal/adapter/kubernetes/...
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_KILLS=200 go test -tags e2e -count=1 -timeout 4h -run '^TestKill$$' ./e2e
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] || [ -n "$${KUBECONFIG:-}" ]; then $(MAKE) --no-print-directory soak-kubernetes; fi
