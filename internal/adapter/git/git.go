@@ -45,6 +45,7 @@ var (
 	_ port.ScratchSource = Source{}
 	_ port.TreeChecker   = Source{}
 	_ port.FolderSource  = Source{}
+	_ port.BranchReader  = Source{}
 )
 
 // New returns the source in dir without accessing it.
