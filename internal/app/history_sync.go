@@ -11,7 +11,9 @@ import (
 
 // syncHistory imports deployments that the target's own history has and the local
 // records lack, because another machine made them or the records are new. So a rollback
-// works from any machine, and plans are never based on stale history.
+// works from any machine, and plans are never based on stale history. An environment that
+// belongs to the log of the records has nothing that they lack; one that belongs to
+// another log is a foreignError.
 func (s *session) syncHistory(ctx context.Context, env delivery.Environment) error {
 	if !s.deploys(env) {
 		return nil
@@ -20,6 +22,14 @@ func (s *session) syncHistory(ctx context.Context, env delivery.Environment) err
 	if err != nil {
 		return err
 	}
+	if a, err := s.checkAnchor(ctx, env, target); err != nil || a.Mark.Log != "" {
+		return err
+	}
+	return s.importHistory(ctx, env, target)
+}
+
+// importHistory imports what the target's history has and the records lack.
+func (s *session) importHistory(ctx context.Context, env delivery.Environment, target port.Target) error {
 	store, ok := target.(port.HistoryStore)
 	if !ok {
 		return nil

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"path/filepath"
 	"slices"
 
@@ -16,15 +17,30 @@ import (
 	"github.com/slipway-cd/slipway/internal/step/digest"
 )
 
-// makePlan collects the facts and makes the plan.
+// makePlan collects the facts and makes the plan. One that would deploy with the records
+// of another log than the environment's is refused; so is one whose records the commit
+// names, and not the protected branch.
 func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.Commit) (plan.Plan, error) {
 	env, err := plan.SelectEnvironment(s.project, t)
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	if err := s.syncHistory(ctx, env); err != nil {
-		return plan.Plan{}, err
+	foreign := s.syncHistory(ctx, env)
+	if foreign != nil && !errors.As(foreign, new(foreignError)) {
+		return plan.Plan{}, foreign
 	}
+	p, err := s.planFor(ctx, t, env, commit)
+	switch {
+	case foreign != nil && (err != nil || changesTarget(p)):
+		return plan.Plan{}, foreign
+	case err != nil || !changesTarget(p) || t.Rollback:
+		return p, err
+	}
+	return p, s.checkStateSource(ctx, t)
+}
+
+// planFor makes the plan for an environment.
+func (s *session) planFor(ctx context.Context, t plan.Trigger, env delivery.Environment, commit delivery.Commit) (plan.Plan, error) {
 	s.known = map[string]json.RawMessage{}
 	f := plan.Facts{Run: newRunID(s.app.Clock()), Commit: commit, CachedResult: s.cacheLookup(ctx, t.TrustClass()), ExistingResult: s.existingLookup(ctx)}
 	find := []func(context.Context, *plan.Facts, delivery.Environment) error{s.findDeployed, s.findTrustFiles}
@@ -56,6 +72,7 @@ func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.
 		t.To, f.Requested = wanted.ID, &wanted
 	}
 	if t.Model != "" {
+		var err error
 		if f.RequestedModel, err = s.namedModel(ctx, t.Model); err != nil {
 			return plan.Plan{}, err
 		}

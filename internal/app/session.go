@@ -99,6 +99,7 @@ func (s *session) copyRecords(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	parts.Log = s.deps.Log // the copy is of no log
 	original, closeCopy := s.deps.Close, parts.Close
 	parts.Close = func() error { return errors.Join(closeCopy(), original()) }
 	s.workspace, s.deps = place, parts

@@ -71,3 +71,15 @@ func (s *session) stateName() string {
 	}
 	return extension.StateName(u)
 }
+
+// nameState is a place for people, also of one that can't be opened here.
+func (s *session) nameState(location string) string {
+	if location == "" {
+		return "no shared state"
+	}
+	u, _, err := s.app.Kinds.ParseStateURL(location)
+	if err != nil {
+		return "another one"
+	}
+	return extension.StateName(u)
+}

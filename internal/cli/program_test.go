@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"os"
@@ -38,6 +39,9 @@ type program struct {
 	environ  []string
 	results  map[step.Kind]step.Result // default: succeeded
 	target   *fake.Target
+	anchored *fake.AnchoredTarget                                 // instead of target
+	log      port.RecordLog                                       // that the records are in
+	branches map[string]string                                    // slipway.yaml of branches of origin; "": the default branch, which is main
 	observe  func(delivery.Environment) (port.Observation, error) // instead of the target's observation
 	clock    func() time.Time                                     // default: time.Now
 	zone     *time.Location
@@ -139,8 +143,11 @@ func (p *program) dependencies(ctx context.Context, w app.Workspace) (app.Depend
 	if p.observe != nil {
 		target = observedTarget{p.target, p.observe}
 	}
+	if p.anchored != nil {
+		target = p.anchored
+	}
 	return app.Dependencies{
-		Runs: store.Runs(), Cache: store.Cache(), Outbox: store.Outbox(), Models: store.Models(), Artifacts: &fake.ArtifactStore{},
+		Log: p.log, Runs: store.Runs(), Cache: store.Cache(), Outbox: store.Outbox(), Models: store.Models(), Artifacts: &fake.ArtifactStore{},
 		Releases: store.Releases(), Deployments: store.Deployments(), Approvals: store.Approvals(),
 		Source: source{p}, Steps: steps, Targets: map[string]port.Target{"local": target},
 		Reference:   func(img delivery.Image) string { return img.String() },
@@ -195,6 +202,16 @@ func (s source) Files(context.Context, string) (out []port.File, _ error) {
 	}
 	return out, nil
 }
+
+// ReadBranch implements port.BranchReader.
+func (s source) ReadBranch(_ context.Context, branch, _ string) ([]byte, string, bool, error) {
+	content, ok := s.p.branches[branch]
+	if !ok {
+		return nil, "", false, nil
+	}
+	return []byte(content), "origin/" + cmp.Or(branch, "main"), content != "", nil
+}
+
 func (source) Changed(context.Context, string, string) ([]string, error) { return nil, nil }
 func (source) Checkout(_ context.Context, _, dir string) error           { return os.MkdirAll(dir, 0o755) }
 

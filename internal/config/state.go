@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/goccy/go-yaml"
+
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -48,4 +50,28 @@ func (d *decoder) validateState(s *State, env func(string) (string, bool)) {
 	if _, _, err := d.kinds.ParseStateURL(s.URL); err != nil {
 		d.addError(at, fault.HintOf(err), "%s: %v", at, err)
 	}
+}
+
+// StateURL returns the place of the shared state that a file names; empty: none.
+// Nothing else of it is looked at, as it may be of another version of this program.
+func StateURL(name string, data []byte, env func(string) (string, bool)) (string, error) {
+	root, err := parseYAML(name, data)
+	if err != nil {
+		return "", err
+	}
+	var doc struct {
+		State any `yaml:"state"`
+	}
+	if err := yaml.NodeToValue(root, &doc); err != nil {
+		return "", fault.New(fault.Invalid, "read state of %s", name).Cause(err)
+	}
+	text, _ := doc.State.(string)
+	if parts, ok := doc.State.(map[string]any); ok {
+		text, _ = parts["url"].(string)
+	}
+	full, err := extension.Expand(text, env)
+	if err != nil {
+		return "", fault.New(fault.Invalid, "read state of %s", name).Cause(err)
+	}
+	return strings.TrimSpace(full), nil
 }

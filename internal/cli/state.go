@@ -1,0 +1,14 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+)
+
+func (c *Command) sharedState() *cobra.Command {
+	return group(&cobra.Command{
+		Use: "state", Short: "Look after the state that machines share",
+		Long: "The records of a project are in .slipway on this machine, or with `state:` in slipway.yaml where all\n" +
+			"machines share them: docs/state.md.",
+		Example: "  slipway state adopt --env prod --why \"the bucket was moved\"",
+	}, c.adoptState())
+}
