@@ -23,8 +23,9 @@ type view struct {
 	tables map[string]table
 	apply  *sql.DB // writes what the log says, without foreign keys: see applyRows
 
-	mu   sync.Mutex
-	seen time.Time // when the log was looked at last
+	mu      sync.Mutex
+	seen    time.Time // when the log was looked at last
+	checked bool      // whether the log has the entry that the view was at; see checkPosition
 }
 
 // OpenView opens a project's records that are kept in a log. Below dir is this
@@ -129,6 +130,9 @@ func (d *database) catchUp(ctx context.Context) (advanced bool, err error) {
 		if at, err = d.restart(ctx, at); err == nil {
 			end, err = d.applyFrom(ctx, at)
 		}
+	}
+	if err == nil && end == at {
+		err = d.checkPosition(ctx, end)
 	}
 	if err != nil {
 		return false, fmt.Errorf("read the shared state: %w", err)
