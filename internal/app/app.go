@@ -20,10 +20,11 @@ import (
 // Dependencies are the adapters and steps that the use cases need.
 type Dependencies struct {
 	Runs        record.Runs
-	Owners      record.Owners  // nil: no other machine works on the runs
-	Log         port.RecordLog // that the records are in; nil: they are those of this machine
-	Shared      *shared.State  // nil: the state is this machine's alone
-	Blobs       port.Blobs     // of the shared state; nil: none
+	Owners      record.Owners   // nil: no other machine works on the runs
+	Log         port.RecordLog  // that the records are in; nil: they are those of this machine
+	Shared      *shared.State   // nil: the state is this machine's alone
+	Blobs       port.Blobs      // of the shared state; nil: none
+	Files       record.RunFiles // what runs printed on other machines; nil: none
 	Cache       record.Cache
 	Outbox      record.Outbox
 	Models      port.ModelRegistry

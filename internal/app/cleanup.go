@@ -57,8 +57,11 @@ func (a *App) Cleanup(ctx context.Context, opts CleanupOptions) (result CleanupR
 			return err
 		}
 		before := a.Clock().Add(-opts.Older)
-		if err := s.pruneCache(ctx, before, &result); err != nil {
-			return err
+		// When other machines used a shared result is not recorded here.
+		if s.deps.Shared == nil {
+			if err := s.pruneCache(ctx, before, &result); err != nil {
+				return err
+			}
 		}
 		return s.removeContent(ctx, before, &result)
 	})

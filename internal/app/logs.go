@@ -33,7 +33,7 @@ func (a *App) Logs(ctx context.Context, ref, stepName string, follow bool, w io.
 				return err
 			}
 		}
-		t := &logTail{home: s.workspace.Home, run: r.ID, only: stepName, offsets: map[string]int64{}, out: bufio.NewWriter(w)}
+		t := &logTail{home: s.workspace.Home, run: r.ID, only: stepName, offsets: map[string]int64{}, out: bufio.NewWriter(w), elsewhere: s.elsewhere(r.ID)}
 		for {
 			now, err := s.deps.Runs.Get(ctx, r.ID)
 			if err != nil {
@@ -43,7 +43,10 @@ func (a *App) Logs(ctx context.Context, ref, stepName string, follow bool, w io.
 			if err != nil {
 				return err
 			}
-			if err := t.copy(steps); err != nil {
+			if err := t.elsewhere.update(ctx); err != nil {
+				return err
+			}
+			if err := t.copy(ctx, steps); err != nil {
 				return err
 			}
 			if over := now.State == record.Ended || now.State == record.Waiting; over || !follow {
@@ -83,14 +86,22 @@ type logTail struct {
 	offsets  map[string]int64
 	lastStep string // step whose lines came last
 	out      *bufio.Writer
+
+	elsewhere *elsewhere
 }
 
-func (t *logTail) copy(steps []record.StepRecord) error {
+func (t *logTail) copy(ctx context.Context, steps []record.StepRecord) error {
 	for _, st := range steps {
 		if t.only != "" && st.Name != t.only {
 			continue
 		}
+		if err := t.copyElsewhere(ctx, t.elsewhere.before, st.Name); err != nil {
+			return err
+		}
 		if err := t.copyStep(st.Name); err != nil {
+			return err
+		}
+		if err := t.copyElsewhere(ctx, t.elsewhere.after, st.Name); err != nil {
 			return err
 		}
 	}
@@ -113,13 +124,34 @@ func (t *logTail) copyStep(name string) error {
 	if _, err := f.Seek(t.offsets[name], io.SeekStart); err != nil {
 		return err
 	}
+	return t.append(name, name, f)
+}
+
+// append writes what comes from a source of the step's lines.
+func (t *logTail) append(name, source string, r io.Reader) error {
 	if t.only == "" && t.lastStep != name {
 		fmt.Fprintf(t.out, "==> %s <==\n", name)
 		t.lastStep = name
 	}
-	n, err := io.Copy(t.out, f)
-	t.offsets[name] += n
+	n, err := io.Copy(t.out, r)
+	t.offsets[source] += n
 	return err
+}
+
+// copyElsewhere is copyStep for what other machines saved, which is read again if it has
+// changed.
+func (t *logTail) copyElsewhere(ctx context.Context, files []record.RunFile, name string) error {
+	return t.elsewhere.copy(ctx, t.elsewhere.changed(files), name+".log", func(f record.RunFile, r io.Reader) error {
+		source := fmt.Sprintf("%d %s", f.Epoch, f.Name)
+		if _, err := io.CopyN(io.Discard, r, t.offsets[source]); err != nil {
+			return err
+		}
+		lines := bufio.NewReader(r)
+		if _, err := lines.Peek(1); errors.Is(err, io.EOF) {
+			return nil
+		}
+		return t.append(name, source, lines)
+	})
 }
 
 // ServiceLogs writes the last lines that the service's replicas printed.

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/engine"
@@ -55,8 +57,8 @@ func (a *App) RunEvents(ctx context.Context, ref string) (out RunDetails, err er
 		if out.Report, err = s.report(ctx, r); err != nil {
 			return err
 		}
-		out.Events, err = readEvents(engine.EventsPath(s.workspace.Home, r.ID))
-		if errors.Is(err, fs.ErrNotExist) {
+		found := false
+		if out.Events, found, err = s.events(ctx, r.ID); err == nil && !found {
 			out.Removed = true
 			out.Events, err = s.recordedEvents(ctx, r)
 		}
@@ -65,16 +67,38 @@ func (a *App) RunEvents(ctx context.Context, ref string) (out RunDetails, err er
 	return out, err
 }
 
-// readEvents reads a run's file. A line that a killed process did not complete is
-// left out.
-func readEvents(path string) ([]event.Event, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
+// events returns what a run printed on this machine, and what other machines saved; found
+// is false if it was removed.
+func (s *session) events(ctx context.Context, run delivery.RunID) (all []event.Event, found bool, err error) {
+	path := engine.EventsPath(s.workspace.Home, run)
+	add := func(_ record.RunFile, r io.Reader) error {
+		some, err := readEvents(r)
+		all, found = append(all, some...), true
+		return err
 	}
-	defer f.Close()
+	others := s.elsewhere(run)
+	if err := others.update(ctx); err != nil {
+		return nil, false, err
+	}
+	if err := others.copy(ctx, others.before, filepath.Base(path), add); err != nil {
+		return nil, false, err
+	}
+	f, err := os.Open(path)
+	if err == nil {
+		err = errors.Join(add(record.RunFile{}, f), f.Close())
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, false, fmt.Errorf("read %s: %w", path, err)
+	}
+	err = others.copy(ctx, others.after, filepath.Base(path), add)
+	return all, found, err
+}
+
+// readEvents reads lines of events. One that a killed process did not complete is left
+// out.
+func readEvents(r io.Reader) ([]event.Event, error) {
 	var out []event.Event
-	lines := bufio.NewScanner(f)
+	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxEventLine)
 	for lines.Scan() {
 		var e event.Event
@@ -82,10 +106,7 @@ func readEvents(path string) ([]event.Event, error) {
 			out = append(out, e)
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	return out, nil
+	return out, lines.Err()
 }
 
 // recordedEvents makes the events of a run from its records.

@@ -150,7 +150,7 @@ func (s *session) newEngine() *engine.Engine {
 	}
 	host, _ := os.Hostname()
 	return &engine.Engine{
-		Runs: s.deps.Runs, Owners: s.deps.Owners, Machine: s.workspace.Machine.String(), Cache: s.deps.Cache, Blobs: s.deps.Blobs, Steps: s.deps.Steps, Source: s.deps.Source,
+		Runs: s.deps.Runs, Owners: s.deps.Owners, Machine: s.workspace.Machine.String(), Cache: s.deps.Cache, Blobs: s.deps.Blobs, Files: s.deps.Files, Steps: s.deps.Steps, Source: s.deps.Source,
 		Sink: sink, Home: s.workspace.Home, CacheDir: s.workspace.Cache, Repository: s.workspace.Repository,
 		Clock: s.app.Clock, Redactor: s.redactor,
 		PID: os.Getpid(), Host: host,

@@ -66,7 +66,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 		steps[s.Kind] = s.New(ports)
 	}
 	return app.Dependencies{
-		Runs: store.Runs(), Owners: store.Owners(), Log: ports.Log, Shared: state, Blobs: kept, Cache: store.Cache(), Outbox: store.Outbox(),
+		Runs: store.Runs(), Owners: store.Owners(), Log: ports.Log, Shared: state, Blobs: kept, Files: runFiles(state, w.Project), Cache: store.Cache(), Outbox: store.Outbox(),
 		Models: ports.Models, Artifacts: ports.Artifacts, Images: ports.Images, Releases: ports.Releases, Deployments: ports.Deployments, Approvals: ports.Approvals,
 		Source: git.Source{Dir: w.Repository, Also: w.Also}, Steps: steps, Targets: ports.Targets, Unused: slices.Concat(unusedListers(ports.Builders), unusedListers(ports.Targets)),
 		Reference: registry.Reference, Shutdown: stops, Trust: trust.Verifier{Attestations: registry, Signatures: signer},

@@ -8,9 +8,12 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/app"
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/record/blobs"
+	"github.com/slipway-cd/slipway/internal/record/runfiles"
 	"github.com/slipway-cd/slipway/internal/record/shared"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
 )
@@ -61,4 +64,13 @@ func openBlobs(state *shared.State) port.Blobs {
 		return nil
 	}
 	return &blobs.Store{Objects: state.Objects}
+}
+
+// runFiles returns where machines read what runs print on others; nil without a shared
+// state.
+func runFiles(state *shared.State, project delivery.Project) record.RunFiles {
+	if state == nil {
+		return nil
+	}
+	return runfiles.Store{Objects: state.Objects, Project: project}
 }

@@ -28,8 +28,9 @@ import (
 // useful zero value. It is safe for concurrent use once its fields are set.
 type Engine struct {
 	Runs       record.Runs
-	Cache      record.Cache // nil: nothing is cached
-	Blobs      port.Blobs   // for the files of results, which other machines need; nil: no other machine
+	Cache      record.Cache    // nil: nothing is cached
+	Files      record.RunFiles // where other machines read what runs print; nil: nowhere
+	Blobs      port.Blobs      // for the files of results, which other machines need; nil: no other machine
 	Steps      map[step.Kind]step.Step
 	Source     port.Source
 	Sink       event.Sink    // nil: events are dropped

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,11 +15,14 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/objectfolder"
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/engine"
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/record/blobs"
+	"github.com/slipway-cd/slipway/internal/record/runfiles"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -248,4 +253,69 @@ func TestFiles_HostileRecord(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFiles_Published: what an owner printed is saved when it lets the run go, and the
+// next one saves only what it adds.
+func TestFiles_Published(t *testing.T) {
+	home := newMachine(t, true)
+	files := runfiles.Store{Objects: objectfolder.Store{Dir: filepath.Join(home, sharedFolder)}, Project: "retail"}
+	decided := false
+	open := func(home string) *lab {
+		l := newLab(t, home)
+		l.Files = files
+		l.does["unit"] = func(_ context.Context, r step.Request) (step.Result, error) {
+			r.Logf("all green")
+			return step.Succeed("", nil)
+		}
+		l.does["approve"] = func(_ context.Context, r step.Request) (step.Result, error) {
+			if r.Logf("asked in attempt %d", r.Attempt); !decided {
+				return step.Result{Outcome: delivery.OutcomeWaiting}, nil
+			}
+			return step.Succeed("", nil)
+		}
+		return l
+	}
+	open(home).run(newPlan(1, step.Spec{Name: "unit"}, step.Spec{Name: "approve", Kind: step.Approve, Needs: []string{"unit"}}))
+	for _, machine := range []string{home, neighbor(t, home)} {
+		if _, err := open(machine).Resume(t.Context(), runID(1)); err != nil {
+			t.Fatal(err)
+		}
+		decided = true
+	}
+	all, err := files.List(t.Context(), runID(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range all {
+		r, err := files.Open(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.TrimSpace(string(raw))
+		if f.Name == "events.jsonl" {
+			text = fmt.Sprint(strings.Count(text, `"run.started"`), strings.Count(text, `"run.finished"`))
+		}
+		got = append(got, fmt.Sprintf("%d %s: %s", f.Epoch, f.Name, text))
+	}
+	wantList(t, "files", got, []string{
+		"1 approve.log: asked in attempt 1", "1 events.jsonl: 1 1", "1 unit.log: all green",
+		"2 approve.log: asked in attempt 2", "2 events.jsonl: 1 1",
+		"3 approve.log: asked in attempt 3", "3 events.jsonl: 1 1",
+	})
+	if here := engine.LocalEpochs(home, runID(1)); !slices.Equal(here, []int64{1, 2}) {
+		t.Errorf("claims of this machine = %v, want 1 and 2", here)
+	}
+}
+
+// TestFiles_StoreOfLogsAway: a store that takes no logs stops no run.
+func TestFiles_StoreOfLogsAway(t *testing.T) {
+	l := newLab(t, newMachine(t, true))
+	l.Files = runfiles.Store{Objects: &fake.ObjectStore{Before: func(string, string) error { return fault.New(fault.Unavailable, "away") }}, Project: "retail"}
+	wantRun(t, l.run(newPlan(1, step.Spec{Name: "unit"})), "ended", delivery.OutcomeSucceeded, "")
 }

@@ -36,6 +36,7 @@ type owner struct {
 	claim  record.Ownership
 
 	stop    context.CancelFunc // of the beats
+	publish func()             // ends saving what the run prints; nil: it is not saved
 	stopped sync.WaitGroup
 }
 
@@ -61,6 +62,13 @@ func (e *Engine) own(ctx context.Context, id delivery.RunID) (owned context.Cont
 	beating, stop := context.WithCancel(context.WithoutCancel(ctx))
 	o.stop = func() { stop(); lose(nil) }
 	o.stopped.Go(func() { o.beat(beating, asked, e.ownerTimeouts(), lose) })
+	if e.Files != nil {
+		p := newPublisher(e.Files, e.Home, o.claim)
+		publishing, end := context.WithCancel(context.WithoutCancel(ctx))
+		published := make(chan struct{})
+		go func() { defer close(published); p.loop(publishing) }()
+		o.publish = func() { end(); <-published }
+	}
 	return owned, o, true, nil
 }
 
@@ -110,6 +118,9 @@ func (o *owner) beat(ctx context.Context, last wait.Moment, t ownerTimeouts, los
 
 // release lets the run go, to any machine at once.
 func (o *owner) release() {
+	if o.publish != nil {
+		o.publish()
+	}
 	if o.owners != nil {
 		o.stop()
 		o.stopped.Wait()
