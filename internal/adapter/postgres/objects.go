@@ -54,13 +54,24 @@ func Open(ctx context.Context, u *url.URL) (*Store, error) {
 		return nil, fault.New(fault.Invalid, "open %s", s.name).Hint("check the URL") // its own text holds the password
 	}
 	s.db.SetMaxOpenConns(8)
-	// Two sessions that make the table at once may both see it missing.
-	if _, err := s.db.ExecContext(ctx, schema); err != nil {
-		if _, err = s.db.ExecContext(ctx, schema); err != nil {
-			return nil, errors.Join(s.explain(ctx, "prepare the table", "slipway_objects", err), s.db.Close())
-		}
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(s.explain(ctx, "prepare the table", "slipway_objects", err), s.db.Close())
 	}
 	return s, nil
+}
+
+// prepare makes the table if it is missing. It looks first: whoever may use the table may
+// not make one.
+func (s *Store) prepare(ctx context.Context) error {
+	var found bool
+	if err := s.db.QueryRowContext(ctx, "SELECT to_regclass('slipway_objects') IS NOT NULL").Scan(&found); err != nil || found {
+		return err
+	}
+	_, err := s.db.ExecContext(ctx, schema)
+	if err != nil { // two sessions that make the table at once may both see it missing
+		_, err = s.db.ExecContext(ctx, schema)
+	}
+	return err
 }
 
 // Close closes the connections.
