@@ -8,13 +8,16 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"cloud.google.com/go/storage"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go/logging"
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/azureblob" // azblob://
 	_ "gocloud.dev/blob/gcsblob"   // gs://
-	_ "gocloud.dev/blob/s3blob"    // s3://
+	"gocloud.dev/blob/s3blob"      // s3://
 	"gocloud.dev/gcerrors"
 
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -29,6 +32,8 @@ type Store struct {
 	bucket *blob.Bucket
 	prefix string // of all keys, with its slash
 	name   string // for messages, without the query
+	isS3   bool
+	found  atomic.Bool // the bucket was
 }
 
 var _ port.ObjectStore = (*Store)(nil)
@@ -40,13 +45,32 @@ func Open(ctx context.Context, u *url.URL) (*Store, error) {
 	prefix := strings.Trim(at.Path, "/")
 	at.Path = ""
 	b, err := blob.OpenBucket(ctx, at.String())
+	if err == nil && u.Scheme == "s3" {
+		b, err = silence(ctx, b, &at)
+	}
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "open %s", withoutQuery(u)).Hint("check the URL and the credentials").Cause(err)
 	}
 	if prefix != "" {
 		prefix += "/"
 	}
-	return &Store{bucket: b, prefix: prefix, name: withoutQuery(u)}, nil
+	return &Store{bucket: b, prefix: prefix, name: withoutQuery(u), isS3: u.Scheme == "s3"}, nil
+}
+
+// silence opens the bucket again with a client that does not log: by default the SDK
+// prints a line for each object without a checksum.
+func silence(ctx context.Context, b *blob.Bucket, u *url.URL) (*blob.Bucket, error) {
+	var client *s3.Client
+	if !b.As(&client) {
+		return nil, errors.Join(errors.New("the bucket is not of S3"), b.Close())
+	}
+	silent := s3.New(client.Options(), func(o *s3.Options) { o.Logger, o.DisableLogOutputChecksumValidationSkipped = logging.Nop{}, true })
+	query := u.Query()
+	quiet, err := s3blob.OpenBucket(ctx, silent, u.Host, &s3blob.Options{
+		EncryptionType: types.ServerSideEncryption(query.Get("ssetype")), KMSEncryptionID: query.Get("kmskeyid"),
+		RequestChecksumCalculation: silent.Options().RequestChecksumCalculation,
+	})
+	return quiet, errors.Join(err, b.Close())
 }
 
 // withoutQuery is the URL as messages show it: the query may hold credentials.
@@ -58,9 +82,11 @@ func withoutQuery(u *url.URL) string {
 // Close frees the connections.
 func (s *Store) Close() error { return s.bucket.Close() }
 
+const contentType = "application/octet-stream"
+
 // Create implements port.ObjectStore.
 func (s *Store) Create(ctx context.Context, key string, content []byte) error {
-	err := s.bucket.WriteAll(ctx, s.prefix+key, content, &blob.WriterOptions{IfNotExist: true, ContentType: "application/octet-stream"})
+	err := s.bucket.WriteAll(ctx, s.prefix+key, content, &blob.WriterOptions{IfNotExist: true, ContentType: contentType})
 	if gcerrors.Code(err) == gcerrors.FailedPrecondition {
 		return port.ErrExists
 	}
@@ -69,10 +95,16 @@ func (s *Store) Create(ctx context.Context, key string, content []byte) error {
 
 // Put implements port.ObjectStore.
 func (s *Store) Put(ctx context.Context, key string, content io.Reader) error {
+	options := &blob.WriterOptions{ContentType: contentType}
+	if s.isS3 {
+		// Here what was written so far is discarded if the content can't be read; after
+		// the context has ended the parts would stay, and cost.
+		return s.explain(ctx, "store", key, s.bucket.Upload(ctx, s.prefix+key, content, options))
+	}
 	// A writer whose context has ended discards what was written so far.
 	writing, discard := context.WithCancel(ctx)
 	defer discard()
-	w, err := s.bucket.NewWriter(writing, s.prefix+key, &blob.WriterOptions{ContentType: "application/octet-stream"})
+	w, err := s.bucket.NewWriter(writing, s.prefix+key, options)
 	if err != nil {
 		return s.explain(ctx, "store", key, err)
 	}
@@ -96,6 +128,7 @@ func (s *Store) Open(ctx context.Context, key string) (io.ReadCloser, port.Objec
 	if err != nil {
 		return nil, port.Object{}, s.explain(ctx, "open", key, err)
 	}
+	s.found.Store(true)
 	return r, port.Object{Key: key, Size: r.Size(), ModTime: r.ModTime()}, nil
 }
 
@@ -119,6 +152,7 @@ func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]po
 			found = append(found, port.Object{Key: key, Size: o.Size, ModTime: o.ModTime})
 		}
 	}
+	s.found.Store(true)
 	return found, nil
 }
 
@@ -150,6 +184,7 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 // has ended, the context's error.
 func (s *Store) explain(ctx context.Context, action, key string, err error) error {
 	if err == nil {
+		s.found.Store(true)
 		return nil
 	}
 	if ctx.Err() != nil {
@@ -159,10 +194,25 @@ func (s *Store) explain(ctx context.Context, action, key string, err error) erro
 	switch gcerrors.Code(err) {
 	case gcerrors.NotFound:
 		kind = fault.NotFound
+		if action != "open" || s.isMissing(ctx) {
+			return fault.New(fault.Invalid, "%s %s: the bucket of %s is missing", action, key, s.name).
+				Hint("create it, or correct the URL of the state").Cause(err)
+		}
 	case gcerrors.PermissionDenied:
 		kind, hint = fault.Denied, "allow these credentials to list, read, write and delete objects there"
 	case gcerrors.ResourceExhausted:
 		kind = fault.Exhausted
 	}
 	return fault.New(kind, "%s %s in %s", action, key, s.name).Hint("%s", hint).Cause(err)
+}
+
+// isMissing reports whether what was not found is the bucket, not the object. Only a
+// bucket that nothing has been found in yet is looked for.
+func (s *Store) isMissing(ctx context.Context) bool {
+	if s.found.Load() {
+		return false
+	}
+	_, err := s.bucket.List(&blob.ListOptions{Prefix: s.prefix}).Next(ctx)
+	s.found.Store(err == nil || errors.Is(err, io.EOF))
+	return gcerrors.Code(err) == gcerrors.NotFound
 }

@@ -87,3 +87,23 @@ func TestStore_Unavailable(t *testing.T) {
 		t.Errorf("error = %v, want %s, with the object and the bucket", err, fault.Unavailable)
 	}
 }
+
+// TestStore_BucketMissing: a bucket that is missing is not taken for one without objects,
+// in which a log could begin.
+func TestStore_BucketMissing(t *testing.T) {
+	for _, driver := range objecttest.Buckets() {
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
+			s := objecttest.Start(t, driver).OpenBucket(t, "nowhere")
+			_, _, openErr := s.Open(t.Context(), "log.json")
+			_, listErr := s.List(t.Context(), "log/", "", 1)
+			for name, err := range map[string]error{
+				"open": openErr, "list": listErr, "create": s.Create(t.Context(), "a", []byte("x")), "put": s.Put(t.Context(), "a", strings.NewReader("x")),
+			} {
+				if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "is missing") || fault.HintOf(err) == "" {
+					t.Errorf("%s: error = %v (%s), want that the bucket is missing, and what to do", name, err, fault.KindOf(err))
+				}
+			}
+		})
+	}
+}

@@ -21,13 +21,14 @@ import (
 // bucketName is the name of the bucket, or the container, of every server.
 const bucketName = "state"
 
-func (s *Server) startS3(t testing.TB) {
+// startS3With starts an S3, with something before it that sees each request.
+func (s *Server) startS3With(t testing.TB, before func(http.Handler) http.Handler) {
 	t.Helper()
 	backend := s3mem.New()
 	if err := backend.CreateBucket(bucketName); err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(s.Faults.handler(gofakes3.New(backend).Server(), s3Errors))
+	server := httptest.NewServer(s.Faults.handler(before(gofakes3.New(backend).Server()), s3Errors))
 	t.Cleanup(server.Close)
 	s.Environ = []string{"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true"}
 	query := "?region=us-east-1&use_path_style=true&endpoint=" + url.QueryEscape(server.URL)

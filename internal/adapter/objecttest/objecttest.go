@@ -5,6 +5,7 @@ package objecttest
 
 import (
 	"io"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -46,7 +47,7 @@ func Start(t testing.TB, driver string) *Server {
 		dir := t.TempDir()
 		s.at = func(prefix string) string { return filepath.Join(dir, filepath.FromSlash(prefix)) }
 	case "s3":
-		s.startS3(t)
+		s.startS3With(t, func(h http.Handler) http.Handler { return h })
 	case "azure":
 		s.startAzure(t)
 	case "gcs":
@@ -80,7 +81,23 @@ var environment sync.Mutex
 // Open opens the store at a prefix, in this process. It is closed when the test ends.
 func (s *Server) Open(t testing.TB, prefix string) port.ObjectStore {
 	t.Helper()
-	at := s.Location(prefix)
+	return s.OpenWith(t, prefix, "")
+}
+
+// OpenWith is Open with more parameters of the URL: "&key=value".
+func (s *Server) OpenWith(t testing.TB, prefix, query string) port.ObjectStore {
+	t.Helper()
+	return s.open(t, s.Location(prefix)+query)
+}
+
+// OpenBucket opens another bucket of the server, which is missing there.
+func (s *Server) OpenBucket(t testing.TB, bucket string) port.ObjectStore {
+	t.Helper()
+	return s.open(t, strings.Replace(s.Location(""), "://"+bucketName, "://"+bucket, 1))
+}
+
+func (s *Server) open(t testing.TB, at string) port.ObjectStore {
+	t.Helper()
 	if filepath.IsAbs(at) {
 		return unreliable{objectfolder.Store{Dir: at}, s.Faults}
 	}
