@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -212,10 +213,30 @@ func (s *session) checkQuarantine(ctx context.Context, p plan.Plan, found *probl
 		if err != nil || q == nil {
 			return err
 		}
+		if q.Release, err = s.quarantinedRelease(ctx, *q); err != nil {
+			return err
+		}
 		found.add(fault.New(fault.Conflict, "the run would make again what is quarantined as %s: %s", q.Subject(), q.Summary()).
 			Hint("fix the cause in another commit, or allow it with `slipway releases unquarantine RELEASE --why REASON`; `slipway releases` lists what is held"))
 	}
 	return nil
+}
+
+// quarantinedRelease returns the release that the quarantine is known for. What would be
+// made has its name only once it is made: it is held because it is made from the same.
+func (s *session) quarantinedRelease(ctx context.Context, q delivery.Quarantine) (delivery.ReleaseID, error) {
+	if _, err := s.deps.Releases.Get(ctx, q.Release.Base()); !fault.Is(err, fault.NotFound) {
+		return q.Release, err
+	}
+	for r, err := range port.AllReleases(ctx, s.deps.Releases, port.ReleaseFilter{Quarantined: true}) {
+		if err != nil {
+			return q.Release, err
+		}
+		if held := r.Quarantined; held != nil && held.Run == q.Run && held.Since.Equal(q.Since) {
+			return r.ID, nil
+		}
+	}
+	return q.Release, nil
 }
 
 // expectedQuarantine returns what holds the release that the plan would make, as it is
