@@ -12,7 +12,7 @@ MODEL_BUILT := internal/adapter/oci/modelprogram/built/slipway-model-linux
 MODEL_PROGRAMS := $(MODEL_BUILT)-amd64.gz $(MODEL_BUILT)-arm64.gz
 MODEL_SOURCES := $(shell find cmd/slipway-model internal/adapter/oci/modelfiles -name '*.go' -not -name '*_test.go') go.mod
 
-.PHONY: help build demo house test e2e buildkit azurite drivers conformance lint bench bench-kubernetes fuzz soak clean
+.PHONY: help build demo house test e2e e2e-state buildkit azurite drivers conformance lint bench bench-kubernetes fuzz soak clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -48,6 +48,15 @@ e2e: bin/slipway bin/cosign ## the whole, with kill -9, disk full and two users;
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] && [ -z "$${KUBECONFIG:-}" ]; then go run ./e2e/cluster/cmd/cluster build; fi
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then $(MAKE) --no-print-directory buildkit; fi
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway COSIGN_BIN=$(CURDIR)/bin/cosign go test -tags e2e -count=1 -p 1 -timeout 55m ./e2e/... ./internal/adapter/kubernetes ./internal/adapter/buildkit ./internal/step/venv
+
+# Where the state is kept: folder, s3, azure, gcs, postgres, or several with commas.
+DRIVER ?= folder,s3
+
+e2e-state: bin/slipway ## state that machines share, in a cluster (root): DRIVER=folder, s3, azure, gcs or postgres
+	@case "$(DRIVER)" in *azure*) $(MAKE) --no-print-directory azurite;; esac
+	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] && [ -z "$${KUBECONFIG:-}" ]; then go run ./e2e/cluster/cmd/cluster build; fi
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_STATE=$(DRIVER) SLIPWAY_REQUIRE_DRIVERS=$(DRIVER) \
+	  go test -tags e2e -json -count=1 -timeout 30m -run '^TestState_' ./e2e | go run ./e2e/cmd/drivers
 
 buildkit: ## buildkitd and buildctl for the tests and the bench, from Go modules (about 4 CPU minutes)
 	go run ./e2e/builder/cmd/builder
@@ -92,13 +101,18 @@ soak: bin/slipway bin/cosign ## many kills, many seeds, and every fuzz target fo
 	SLIPWAY_SEEDS=200 go test -count=1 -timeout 2h -run 'Random|Model' ./internal/engine ./internal/adapter/kubernetes/...
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_KILLS=200 go test -tags e2e -count=1 -timeout 4h -run '^TestKill$$' ./e2e
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] || [ -n "$${KUBECONFIG:-}" ]; then $(MAKE) --no-print-directory soak-kubernetes; fi
+	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then $(MAKE) --no-print-directory soak-state; fi
 	$(MAKE) --no-print-directory fuzz FUZZTIME=$${FUZZTIME:-60s}
 
-.PHONY: soak-kubernetes
+.PHONY: soak-kubernetes soak-state
 soak-kubernetes: bin/slipway bin/cosign
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_KUBE_KILLS=100 go test -tags e2e -count=1 -timeout 4h -run '^TestKubeKill$$' ./e2e
 	for seed in 1 2 3 4 5 6 7 8 9 10; do \
 	  SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_SEED=$$seed go test -tags e2e -count=1 -timeout 20m -run '^TestKubeAPIServer$$' ./e2e; done
+
+soak-state: bin/slipway bin/azurite
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_REQUIRE_DRIVERS=all SLIPWAY_E2E_STATE=folder,s3,azure,gcs,postgres SLIPWAY_E2E_STATE_KILLS=200 \
+	  go test -tags e2e -json -count=1 -timeout 6h -run '^TestState_' ./e2e | go run ./e2e/cmd/drivers
 
 clean: ## remove what was built and the demo (its service is stopped)
 	-@test ! -d .demo/retail || (cd .demo/retail && ../../bin/slipway down --all)

@@ -23,6 +23,7 @@ func (s *chaosProject) runAndKill(ph killPoint, delay time.Duration, supervisor 
 	}
 	time.Sleep(delay) // the random moment of the kill
 	r := cmd.kill()
+	s.loseMachine()
 	if supervisor {
 		s.killSupervisor()
 	}
@@ -32,6 +33,14 @@ func (s *chaosProject) runAndKill(ph killPoint, delay time.Duration, supervisor 
 	}
 	s.logf("killed: %s", r)
 	return r.code == 128+int(syscall.SIGKILL)
+}
+
+// loseMachine lets the owner's timeout pass after a kill, where other machines wait for it.
+func (s *chaosProject) loseMachine() {
+	s.t.Helper()
+	if s.shared != nil {
+		s.shared.forgetBeats()
+	}
 }
 
 // runAndKillSupervisor kills only the supervisor and waits for the command, which must
@@ -67,6 +76,7 @@ func (s *chaosProject) recoverRun(a scenario) (killed int) {
 		cmd := s.start("run", "--resume", "--json")
 		time.Sleep(time.Duration(s.rng.Int64N(int64(600 * time.Millisecond))))
 		r := cmd.kill()
+		s.loseMachine()
 		s.recordProgress(r)
 		s.logf("the recovery was killed: %s", r)
 		if r.code == 128+int(syscall.SIGKILL) {

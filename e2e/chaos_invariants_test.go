@@ -32,6 +32,7 @@ type chaosProject struct {
 	completedSteps map[string]record.StepRecord // complete at the last kill
 	killedRun      delivery.RunID               // run of this round; empty if it emitted no event
 	journal        []string                     // what happened in this round, printed if it fails
+	shared         *stateProject                // where every command runs on another machine; nil: all run on one
 }
 
 func (s *chaosProject) logf(format string, args ...any) {
@@ -47,7 +48,13 @@ func (s *chaosProject) fail(format string, args ...any) {
 func (s *chaosProject) records(look func(ctx context.Context, store *sqlite.Store) error) {
 	s.t.Helper()
 	ctx := s.t.Context()
-	store, err := sqlite.Open(ctx, filepath.Join(s.home, "slipway.db"), "tiny", nil)
+	var store *sqlite.Store
+	var err error
+	if s.shared != nil {
+		store, err = s.shared.openRecords(ctx)
+	} else {
+		store, err = sqlite.Open(ctx, filepath.Join(s.home, "slipway.db"), "tiny", nil)
+	}
 	if err == nil {
 		defer store.Close()
 		err = look(ctx, store)
@@ -190,6 +197,9 @@ func (s *chaosProject) wantTrainedOnce() {
 // wantWholeEvents checks that every line of every run's events is complete JSON.
 func (s *chaosProject) wantWholeEvents() {
 	s.t.Helper()
+	if s.shared != nil {
+		return // they are on machines that are gone
+	}
 	files, _ := filepath.Glob(filepath.Join(s.home, "runs", "*", "events.jsonl"))
 	if len(files) == 0 {
 		s.fail("no run left events")

@@ -105,7 +105,7 @@ func runChaos(t *testing.T, kills int, rng *rand.Rand) {
 		if s.round++; s.round > 3*kills {
 			t.Fatalf("only %d kills in %d rounds: the phases are too short", killed, s.round)
 		}
-		a := s.chooseScenario()
+		a := chooseScenario(s.rng, scenarios)
 		where, n := s.killAndRecover(a)
 		killed += n
 		of[a.name+", "+where] += n
@@ -113,13 +113,14 @@ func runChaos(t *testing.T, kills int, rng *rand.Rand) {
 	t.Logf("%d kills in %d rounds, %.1f s a round: %v", killed, s.round, time.Since(start).Seconds()/float64(s.round), of)
 }
 
-func (s *chaosProject) chooseScenario() scenario {
+// chooseScenario chooses one of them, by its weight.
+func chooseScenario(rng *rand.Rand, from []scenario) scenario {
 	total := 0
-	for _, a := range scenarios {
+	for _, a := range from {
 		total += a.weight
 	}
-	n := s.rng.IntN(total)
-	for _, a := range scenarios {
+	n := rng.IntN(total)
+	for _, a := range from {
 		if n -= a.weight; n < 0 {
 			return a
 		}

@@ -73,6 +73,7 @@ type started struct {
 	stdout bytes.Buffer
 	stderr lockedBuffer
 	done   chan struct{}
+	leave  func() // the machine that it runs on; nil: it is the project's
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -101,6 +102,9 @@ func (p *project) start(args ...string) *started {
 	line := slices.Concat(p.wrapper, []string{cmp.Or(p.program, slipwayBinary())}, args)
 	s.cmd = exec.Command(line[0], line[1:]...)
 	s.cmd.Dir, s.cmd.Env = p.dir, p.env
+	if p.machines != nil {
+		s.cmd.Dir, s.cmd.Env, s.leave = p.machines.next()
+	}
 	s.cmd.Stderr = &s.stderr
 	// A group of its own: a signal to the tests does not reach it by chance.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: p.credential}
@@ -159,6 +163,9 @@ func (s *started) finish(r io.Closer, read chan struct{}) {
 	}
 	r.Close()
 	<-read
+	if s.leave != nil {
+		s.leave()
+	}
 	s.mu.Lock()
 	s.ended = true
 	s.changed.Broadcast()

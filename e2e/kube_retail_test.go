@@ -18,6 +18,16 @@ import (
 // its tests: TestRetail_Go runs them.
 func newRetailClusterProject(t *testing.T) *clusterProject {
 	t.Helper()
+	p := newUntestedRetail(t)
+	h := newClusterProject(t, p)
+	p.commitRetail()
+	return h
+}
+
+// newUntestedRetail returns Retail, not committed yet, without its tests and without
+// settings for the local target, which would override its manifests.
+func newUntestedRetail(t *testing.T) *project {
+	t.Helper()
 	p := newProject(t)
 	p.must(os.CopyFS(p.dir, os.DirFS("../examples/retail")))
 	text := p.read(p.dir + "/slipway.yaml")
@@ -27,16 +37,19 @@ func newRetailClusterProject(t *testing.T) *clusterProject {
 	}
 	p.write("slipway.yaml", text[:begin]+text[end:])
 	p.edit("slipway.yaml", "build: {go: ./cmd/api}", `build: {go: ./cmd/api, inputs: [cmd/api/**, internal/**, go.mod, go.sum]}`)
-	// Settings for the local target would override the manifests.
 	for _, line := range []string{"  replicas: 2\n", "  memory: 256MiB\n"} {
 		p.edit("slipway.yaml", line, "")
 	}
-	h := newClusterProject(t, p)
-	h.edit("slipway.yaml", "deploy:\n", "deploy:\n  manifests: [k8s/]\n")
+	p.edit("slipway.yaml", "deploy:\n", "deploy:\n  manifests: [k8s/]\n")
+	return p
+}
+
+// commitRetail generates the data, and commits everything.
+func (p *project) commitRetail() {
+	p.t.Helper()
 	p.git("init", "-q", "-b", "main")
 	p.runTool("go", "run", "./cmd/generate", "-out", "data/transactions.csv")
-	h.commit("Retail")
-	return h
+	p.commit("Retail")
 }
 
 // Deploys good and bad releases of Retail to a cluster.

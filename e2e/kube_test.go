@@ -65,12 +65,22 @@ type clusterProject struct {
 	*project
 	cluster   *cluster.Cluster
 	namespace string
-	registry  string // the nodes pull from it
+	more      []string // namespaces of other environments
+	registry  string   // the nodes pull from it
 }
 
 // newClusterProject makes a new namespace the project's target prod, and serves the
 // project's registry to the nodes.
 func newClusterProject(t *testing.T, p *project) *clusterProject {
+	t.Helper()
+	h := newNamespace(t, p)
+	h.useTarget(fmt.Sprintf("{kubernetes: {namespace: %s, registry: %q}}", h.namespace, h.registry))
+	h.serveRegistry()
+	return h
+}
+
+// newNamespace makes a new namespace, where the project may deploy.
+func newNamespace(t *testing.T, p *project) *clusterProject {
 	t.Helper()
 	c := requireCluster(t)
 	h := &clusterProject{project: p, cluster: c, namespace: fmt.Sprintf("e2e-%08x", rand.Uint32())}
@@ -78,10 +88,14 @@ func newClusterProject(t *testing.T, p *project) *clusterProject {
 	h.kubectl("create", "namespace", h.namespace)
 	t.Cleanup(h.cleanUp)
 	h.useServiceAccount()
-	before, after := h.prodTarget()
-	h.edit("slipway.yaml", before, after+fmt.Sprintf("target: {kubernetes: {namespace: %s, registry: %q}}", h.namespace, h.registry))
-	h.serveRegistry()
 	return h
+}
+
+// useTarget makes the target prod's.
+func (h *clusterProject) useTarget(target string) {
+	h.t.Helper()
+	before, after := h.prodTarget()
+	h.edit("slipway.yaml", before, after+"target: "+target)
 }
 
 // cleanUp takes the service down while its service account still exists, and then
@@ -96,8 +110,10 @@ func (h *clusterProject) cleanUp() {
 	if err := os.Remove(filepath.Join(h.dir, "slipway.yaml")); err != nil {
 		h.t.Error(err)
 	}
-	if _, err := h.cluster.Kubectl(context.Background(), "delete", "namespace", h.namespace, "--wait=false"); err != nil {
-		h.t.Error(err)
+	for _, namespace := range append(h.more, h.namespace) {
+		if _, err := h.cluster.Kubectl(context.Background(), "delete", "namespace", namespace, "--wait=false"); err != nil {
+			h.t.Error(err)
+		}
 	}
 }
 

@@ -29,6 +29,7 @@ type project struct {
 	env         []string
 	credential  *syscall.Credential // whom commands run as; nil: who runs the tests
 	wrapper     []string            // the command that runs Slipway; empty: none does
+	machines    *machines           // each command runs on another one; nil: all run in dir
 	results     []result            // every finished command, for the post-mortem
 }
 
@@ -71,7 +72,7 @@ func environ() []string {
 	var env []string
 	for _, kv := range os.Environ() {
 		name, _, _ := strings.Cut(kv, "=")
-		strange := slices.ContainsFunc([]string{"SLIPWAY_", "GITHUB_", "GITLAB_", "JENKINS_", "BUILD_ID", "GIT_", "E2E_", "CI", "DATA"}, func(p string) bool {
+		strange := slices.ContainsFunc([]string{"SLIPWAY_", "GITHUB_", "GITLAB_", "JENKINS_", "BUILD_ID", "GIT_", "E2E_", "CI", "DATA", "AWS_", "AZURE_", "STORAGE_EMULATOR_", "PG"}, func(p string) bool {
 			return strings.HasPrefix(name, p)
 		})
 		if !strange {
@@ -167,15 +168,20 @@ func (p *project) cleanup() {
 	if p.t.Failed() {
 		p.logDiagnostics()
 	}
-	_ = filepath.WalkDir(p.base, func(path string, d fs.DirEntry, err error) error {
+	if err := removeTree(p.base); err != nil {
+		p.t.Logf("remove %s: %v", p.base, err)
+	}
+}
+
+// removeTree removes a folder with what it contains, which may be read-only.
+func removeTree(dir string) error {
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() {
 			_ = os.Chmod(path, 0o755) // fetched models are read-only
 		}
 		return nil
 	})
-	if err := os.RemoveAll(p.base); err != nil {
-		p.t.Logf("remove %s: %v", p.base, err)
-	}
+	return os.RemoveAll(dir)
 }
 
 func (p *project) down() {

@@ -1,5 +1,5 @@
-// Package imageserver serves a program as a container image, for tests whose cluster
-// pulls from a registry on a loopback address.
+// Package imageserver serves registries of images, for tests whose cluster pulls from a
+// registry on a loopback address: one that has a program as an image, or an empty one.
 package imageserver
 
 import (
@@ -46,6 +46,19 @@ func Serve(imageName, program string, until io.Reader) error {
 	}
 	fmt.Println(reference)
 	return <-failed
+}
+
+// ServeRegistry serves an empty registry that anyone may write to, until the process is
+// killed. It keeps everything in memory. It prints its address to stdout once it listens.
+func ServeRegistry(address string) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("serve a registry: %w", err)
+	}
+	fmt.Println(l.Addr())
+	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)), registry.WithReferrersSupport(true))
+	server := http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	return server.Serve(l)
 }
 
 // push pushes the image, and returns its reference by digest.
