@@ -40,10 +40,22 @@ func openRecords(ctx context.Context, set extension.Set, w app.Workspace) (*sqli
 	} else {
 		store, err = sqlite.OpenView(ctx, w.Views(), w.Project, time.Now, state.Log, maxViewAge)
 	}
+	if err == nil {
+		store, err = onMachine(store, w)
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, state.Close())
 	}
 	return store, state, nil
+}
+
+// onMachine keeps the environments of the local target apart: each machine has others.
+func onMachine(store *sqlite.Store, w app.Workspace) (*sqlite.Store, error) {
+	seen, err := store.OnMachine(w.Machine.ID, w.MachineEnvironments)
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return seen, nil
 }
 
 func openShared(ctx context.Context, set extension.Set, w app.Workspace) (*shared.State, error) {

@@ -43,6 +43,7 @@ type Engine struct {
 	Parallel   int           // steps at once; default the CPUs, at least 2
 	Clock      func() time.Time
 	Redactor   *redact.Redactor // removes secrets from all that is printed and kept; nil: nothing to remove
+	ReportDead bool             // a run behind one that another machine left unfinished ends, instead of finishing it
 	PID        int              // of this process, for people
 	Host       string
 

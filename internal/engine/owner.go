@@ -74,21 +74,15 @@ func (e *Engine) own(ctx context.Context, id delivery.RunID) (owned context.Cont
 
 // take claims the run, unless a machine that lives has it.
 func (o *owner) take(ctx context.Context, e *Engine, id delivery.RunID) (asked wait.Moment, free bool, err error) {
-	seen, err := o.owners.Owner(ctx, id)
-	if err != nil {
+	seen, err := e.remoteOwner(ctx, id)
+	if err != nil || seen.Alive {
 		return asked, false, err
-	}
-	// The lock proves that no process of this machine works on it any more.
-	if seen.Epoch > 0 && seen.Machine != e.Machine {
-		since, ok, err := o.owners.SinceBeat(ctx, id, seen.Epoch)
-		if err != nil || ok && since < e.ownerTimeouts().timeout {
-			return asked, false, err
-		}
 	}
 	asked = wait.Now()
 	if err := o.owners.Beat(ctx, id, seen.Epoch+1); err != nil { // first: who sees the claim sees it alive
 		return asked, false, err
 	}
+	// The lock proves that no process of this machine works on it any more.
 	claim := record.Ownership{Run: id, Epoch: seen.Epoch, Holder: e.Name(), Machine: e.Machine}
 	o.claim, err = o.owners.Claim(ctx, claim)
 	if fault.Is(err, fault.Conflict) {

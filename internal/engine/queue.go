@@ -16,9 +16,10 @@ import (
 // How often a process looks whether its turn has come, and whether a person
 // wants its run to stop.
 const (
-	pollQueue       = 60 * time.Millisecond
-	pollSharedQueue = 500 * time.Millisecond // where looking is a request
-	pollCancel      = 200 * time.Millisecond
+	pollQueue        = 60 * time.Millisecond
+	pollSharedQueue  = 500 * time.Millisecond // where looking is a request
+	pollCancel       = 200 * time.Millisecond
+	pollSharedCancel = 2 * time.Second
 )
 
 func (e *Engine) pollQueue() time.Duration {
@@ -26,6 +27,13 @@ func (e *Engine) pollQueue() time.Duration {
 		return pollSharedQueue
 	}
 	return pollQueue
+}
+
+func (e *Engine) pollCancel() time.Duration {
+	if e.Owners != nil {
+		return pollSharedCancel
+	}
+	return pollCancel
 }
 
 // pacer lets something happen at once, and then every lookInterval.
@@ -101,6 +109,9 @@ func (e *Engine) waitTurn(ctx context.Context, run record.Run) error {
 			if adopted && err == nil {
 				continue
 			}
+			if dead := (*deadAhead)(nil); errors.As(err, &dead) {
+				return e.endBehindDead(ctx, run, dead)
+			}
 		}
 		if ctx.Err() != nil {
 			return e.cancelOrSuspend(ctx, run)
@@ -131,6 +142,11 @@ func describeAhead(r record.Run) string {
 // finishAhead finishes the run ahead if its process is gone. Stopping our own run must
 // not undo another run's: that is then left for later.
 func (e *Engine) finishAhead(ctx context.Context, head record.Run) (adopted bool, err error) {
+	if e.Owners != nil && e.ReportDead {
+		if err := e.reportDeadAhead(ctx, head); err != nil {
+			return false, err
+		}
+	}
 	theirs, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
 	defer context.AfterFunc(ctx, func() { stop(ErrSuspend) })()

@@ -217,7 +217,7 @@ func (x *execution) interrupt(watching, ctx context.Context) {
 
 // checkCancel looks into the records for a request to stop.
 func (x *execution) checkCancel(ctx context.Context) {
-	for wait.Sleep(ctx, pollCancel) == nil {
+	for wait.Sleep(ctx, x.e.pollCancel()) == nil {
 		if run, err := x.e.Runs.Get(ctx, x.run.ID); err == nil && !run.CancelledBy.IsZero() {
 			x.canceller.cancel(run.CancelledBy.String())
 			return
