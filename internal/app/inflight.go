@@ -19,7 +19,7 @@ const (
 	RunQueued  RunProgress = "queued"
 	RunRunning RunProgress = "running"
 	RunKilled  RunProgress = "killed"  // its process is gone: the next run, or a resume, finishes it
-	RunRemote  RunProgress = "unknown" // it was started on another machine
+	RunRemote  RunProgress = "unknown" // it was started on another machine, which shares no records with this one
 )
 
 // UnfinishedRun is a run that is queued, at work, or was killed.
@@ -32,6 +32,16 @@ type UnfinishedRun struct {
 	Host   string         `json:"host,omitempty"`
 	Since  time.Time      `json:"since"`
 	Hint   string         `json:"hint,omitempty"`
+	Owner  *RunOwner      `json:"owner,omitempty"` // of records that machines share
+}
+
+// RunOwner is the process that has a run, or had it.
+type RunOwner struct {
+	Holder   string    `json:"holder"` // process and machine
+	Here     bool      `json:"this_machine,omitempty"`
+	Alive    bool      `json:"alive"`
+	Since    time.Time `json:"since,omitzero"`     // when it claimed the run
+	LastBeat time.Time `json:"last_beat,omitzero"` // its last sign of life; none: not known, or it let the run go
 }
 
 // Bake is the time for which a release is watched before it is accepted.
@@ -58,16 +68,32 @@ func (s *session) unfinishedRun(ctx context.Context, r record.RunSummary) (Unfin
 			u.Step = st.Name
 		}
 	}
-	running, err := engine.HasProcess(s.workspace.Home, r.ID)
-	if err != nil || running {
+	o, err := s.engine.Owner(ctx, r.ID)
+	if err != nil {
 		return u, err
 	}
-	if r.Host != "" && r.Host != s.engine.Host {
+	u.Owner = s.runOwner(o)
+	switch {
+	case o.Alive:
+		return u, nil
+	case o.Epoch == 0 && r.Host != "" && r.Host != s.engine.Host:
 		u.State = RunRemote
 		return u, nil
 	}
 	u.State, u.Hint = RunKilled, "finish it with `slipway run --resume "+string(r.ID)+"`"
 	return u, nil
+}
+
+// runOwner is nil for a run that no machine has claimed.
+func (s *session) runOwner(o engine.OwnerStatus) *RunOwner {
+	if o.Epoch == 0 {
+		return nil
+	}
+	out := &RunOwner{Holder: o.Holder, Here: o.Here, Alive: o.Alive, Since: o.Since}
+	if o.Beat {
+		out.LastBeat = s.app.Clock().Add(-o.SinceBeat).UTC()
+	}
+	return out
 }
 
 // bakeOf returns the bake that a deployment is in, or nil.

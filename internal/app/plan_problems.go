@@ -70,6 +70,9 @@ func (s *session) planned(ctx context.Context, ask RunOptions) (PlanView, error)
 		return PlanView{}, planErr
 	}
 	v := PlanView{Plan: p, Problems: found}
+	if s.isOnMachine(p.Environment) {
+		v.Notes = append(v.Notes, machineOnly(p.Environment))
+	}
 	if c := s.facts.Changed; c != nil && planErr == nil {
 		v.Changed = &ChangedFiles{Since: c.Since, Paths: c.Paths}
 	}

@@ -8,7 +8,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
-// Resume finishes a run that was killed, or every such run with an empty id.
+// Resume finishes a run that was killed, or every such run with an empty ref; then runs
+// that are in progress are left alone.
 func (a *App) Resume(ctx context.Context, ref string) (reps []RunReport, err error) {
 	err = a.withSession(ctx, func(s *session) error {
 		ids, err := s.unfinished(ctx, ref)
@@ -33,12 +34,26 @@ func (s *session) unfinished(ctx context.Context, ref string) ([]delivery.RunID,
 		return []delivery.RunID{r.ID}, err
 	}
 	runs, err := s.deps.Runs.Unfinished(ctx)
-	var ids []delivery.RunID
+	if err != nil {
+		return nil, err
+	}
+	var dead, alive []delivery.RunID
 	for _, r := range runs {
-		ids = append(ids, r.ID)
+		o, err := s.engine.Owner(ctx, r.ID)
+		switch {
+		case err != nil:
+			return nil, err
+		case o.Alive:
+			alive = append(alive, r.ID)
+		default:
+			dead = append(dead, r.ID)
+		}
 	}
-	if err == nil && len(ids) == 0 {
-		err = fault.New(fault.NotFound, "no unfinished run found").Hint("start one with `slipway run`")
+	if len(dead)+len(alive) == 0 {
+		return nil, fault.New(fault.NotFound, "no unfinished run found").Hint("start one with `slipway run`")
 	}
-	return ids, err
+	if len(dead) == 0 {
+		return alive, nil // the engine refuses the first one, and says why
+	}
+	return dead, nil
 }

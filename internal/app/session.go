@@ -151,7 +151,8 @@ func (s *session) newEngine() *engine.Engine {
 	host, _ := os.Hostname()
 	return &engine.Engine{
 		Runs: s.deps.Runs, Owners: s.deps.Owners, Machine: s.workspace.Machine.String(), Cache: s.deps.Cache, Blobs: s.deps.Blobs, Files: s.deps.Files, Steps: s.deps.Steps, Source: s.deps.Source,
-		Sink: sink, Home: s.workspace.Home, CacheDir: s.workspace.Cache, Repository: s.workspace.Repository,
+		ReportDead: s.project.State.OnDead == config.ReportDead,
+		Sink:       sink, Home: s.workspace.Home, CacheDir: s.workspace.Cache, Repository: s.workspace.Repository,
 		Clock: s.app.Clock, Redactor: s.redactor,
 		PID: os.Getpid(), Host: host,
 	}

@@ -2,8 +2,10 @@ package app
 
 import (
 	"cmp"
+	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -37,6 +39,16 @@ func (a *App) placeState(place *Workspace, project config.Project, preview bool)
 	}
 	place.Machine, err = identifyMachine(place.Home, preview)
 	return err
+}
+
+// isOnMachine reports whether the environment is of this machine alone, although others
+// share the state.
+func (s *session) isOnMachine(env delivery.Environment) bool {
+	return slices.Contains(s.workspace.MachineEnvironments, env)
+}
+
+func machineOnly(env delivery.Environment) string {
+	return fmt.Sprintf("%s is of this machine only: each machine that shares the state has a separate %s", env, env)
 }
 
 // absoluteState makes the path of a folder absolute.

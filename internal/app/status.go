@@ -40,6 +40,9 @@ func (s *session) status(ctx context.Context, env delivery.Environment) (Status,
 		}
 	}
 	st := Status{Environment: env, Service: s.project.Service, Health: delivery.Down}
+	if st.ThisMachineOnly = s.isOnMachine(env); st.ThisMachineOnly {
+		st.Notes = append(st.Notes, machineOnly(env))
+	}
 	if err := s.syncHistory(ctx, env); err != nil {
 		st.Notes = append(st.Notes, err.Error()) // continue with the local records
 	}
@@ -118,6 +121,9 @@ func (s *session) fillRuns(ctx context.Context, st *Status) error {
 		u, err := s.unfinishedRun(ctx, r)
 		if err != nil {
 			return err
+		}
+		if now, err := s.deps.Runs.Get(ctx, r.ID); u.State == RunKilled && err == nil && now.State != r.State {
+			continue // it has ended since it was listed
 		}
 		st.Unfinished, st.Runs = append(st.Unfinished, r.ID), append(st.Runs, u)
 	}

@@ -76,16 +76,19 @@ type Status struct {
 	Health      delivery.Health      `json:"health"`
 	Notes       []string             `json:"notes,omitempty"`
 
-	DeploysNothing bool                  `json:"deploys_nothing,omitempty"` // the environment has no target
-	Replicas       []port.Replica        `json:"replicas,omitempty"`
-	Traffic        delivery.ReleaseID    `json:"traffic,omitempty"`  // what has it according to the target: the name under which it runs
-	InProgress     *delivery.Deployment  `json:"entering,omitempty"` // deployed, not accepted yet
-	Bake           *Bake                 `json:"bake,omitempty"`     // of what is entering
-	Quarantined    []delivery.Quarantine `json:"quarantined"`
-	History        []delivery.Deployment `json:"history"`
-	Unfinished     []delivery.RunID      `json:"unfinished,omitempty"` // queued, running, or killed
-	Runs           []UnfinishedRun       `json:"runs,omitempty"`       // where the unfinished ones stand
-	Waiting        []WaitingRun          `json:"waiting,omitempty"`    // for a decision, oldest first
+	DeploysNothing bool `json:"deploys_nothing,omitempty"` // the environment has no target
+
+	ThisMachineOnly bool `json:"this_machine_only,omitempty"` // the state is shared, but not what is about this environment
+
+	Replicas    []port.Replica        `json:"replicas,omitempty"`
+	Traffic     delivery.ReleaseID    `json:"traffic,omitempty"`  // what has it according to the target: the name under which it runs
+	InProgress  *delivery.Deployment  `json:"entering,omitempty"` // deployed, not accepted yet
+	Bake        *Bake                 `json:"bake,omitempty"`     // of what is entering
+	Quarantined []delivery.Quarantine `json:"quarantined"`
+	History     []delivery.Deployment `json:"history"`
+	Unfinished  []delivery.RunID      `json:"unfinished,omitempty"` // queued, running, or killed
+	Runs        []UnfinishedRun       `json:"runs,omitempty"`       // where the unfinished ones stand
+	Waiting     []WaitingRun          `json:"waiting,omitempty"`    // for a decision, oldest first
 }
 
 // CountReplicas counts the replicas of what has the traffic, except for those that are
@@ -142,6 +145,7 @@ type PlanView struct {
 	plan.Plan
 	Changed  *ChangedFiles `json:"changed,omitempty"` // files since what is deployed; nil: not known
 	Changes  []port.Change `json:"changes,omitempty"`
+	Notes    []string      `json:"notes,omitempty"`    // about where the plan's environment is
 	Problems []Problem     `json:"problems,omitempty"` // that would make the run fail; without steps they made planning fail
 }
 

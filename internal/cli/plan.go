@@ -72,6 +72,9 @@ func (c *Command) printPlan(p app.PlanView) {
 		fmt.Fprintf(c.Stdout, "  replaces %s", p.Replaces)
 	}
 	fmt.Fprintln(c.Stdout)
+	for _, note := range p.Notes {
+		fmt.Fprintf(c.Stdout, "note: %s\n", note)
+	}
 	if p.Skip != "" {
 		fmt.Fprintf(c.Stdout, "nothing to do: %s\n", p.Skip)
 		return

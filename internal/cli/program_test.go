@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/slipway-cd/slipway/internal/adapter/objectfolder"
 	"github.com/slipway-cd/slipway/internal/app"
 	"github.com/slipway-cd/slipway/internal/catalog"
 	"github.com/slipway-cd/slipway/internal/cli"
@@ -20,6 +21,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
+	"github.com/slipway-cd/slipway/internal/record/statelog"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -93,6 +95,11 @@ type output struct {
 
 func (p *program) run(args ...string) output {
 	p.t.Helper()
+	return p.runIn(p.t.Context(), args...)
+}
+
+func (p *program) runIn(ctx context.Context, args ...string) output {
+	p.t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd := cli.Command{
 		App: &app.App{
@@ -101,7 +108,7 @@ func (p *program) run(args ...string) output {
 		},
 		Args: args, Stdout: &stdout, Stderr: &stderr, Version: "1.2.3", Zone: p.zone, TerminalWidth: func() int { return p.width },
 	}
-	code := cmd.Main(p.t.Context())
+	code := cmd.Main(ctx)
 	return output{code, stdout.String(), stderr.String()}
 }
 
@@ -123,7 +130,7 @@ func (t observedTarget) Observe(_ context.Context, _ string, env delivery.Enviro
 }
 
 func (p *program) dependencies(ctx context.Context, w app.Workspace) (app.Dependencies, error) {
-	store, err := sqlite.Open(ctx, filepath.Join(w.Home, "slipway.db"), w.Project, p.now)
+	store, err := p.openRecords(ctx, w)
 	if err != nil {
 		return app.Dependencies{}, err
 	}
@@ -147,9 +154,9 @@ func (p *program) dependencies(ctx context.Context, w app.Workspace) (app.Depend
 		target = p.anchored
 	}
 	return app.Dependencies{
-		Log: p.log, Runs: store.Runs(), Cache: store.Cache(), Outbox: store.Outbox(), Models: store.Models(), Artifacts: &fake.ArtifactStore{},
+		Log: p.log, Runs: store.Runs(), Owners: store.Owners(), Cache: store.Cache(), Outbox: store.Outbox(), Models: store.Models(), Artifacts: &fake.ArtifactStore{},
 		Releases: store.Releases(), Deployments: store.Deployments(), Approvals: store.Approvals(),
-		Source: source{p}, Steps: steps, Targets: map[string]port.Target{"local": target},
+		Source: source{p}, Steps: steps, Targets: map[string]port.Target{"local": target, "kubernetes": target},
 		Reference:   func(img delivery.Image) string { return img.String() },
 		GenerateKey: func([]byte) (private, public []byte, err error) { return []byte("private"), []byte("public"), nil },
 		ServeRegistry: func(_ context.Context, addr string, ready func(string)) error {
@@ -158,6 +165,22 @@ func (p *program) dependencies(ctx context.Context, w app.Workspace) (app.Depend
 		},
 		Close: store.Close,
 	}, nil
+}
+
+// openRecords opens the records of the state folder, or the shared ones.
+func (p *program) openRecords(ctx context.Context, w app.Workspace) (*sqlite.Store, error) {
+	if w.State == "" {
+		return sqlite.Open(ctx, filepath.Join(w.Home, "slipway.db"), w.Project, p.now)
+	}
+	log, err := statelog.Open(ctx, objectfolder.Store{Dir: w.State}, p.now())
+	if err != nil {
+		return nil, err
+	}
+	store, err := sqlite.OpenView(ctx, w.Views(), w.Project, p.now, log, 20*time.Millisecond)
+	if err != nil {
+		return nil, err
+	}
+	return store.OnMachine(w.Machine.ID, w.MachineEnvironments)
 }
 
 func (p *program) step(_ context.Context, r step.Request) (step.Result, error) {

@@ -233,11 +233,25 @@ func (c *Command) unfinishedLines(b *block, r app.UnfinishedRun) []string {
 	if r.State == app.RunRemote {
 		text += ", on " + r.Host
 	}
+	text += c.describeOwner(r.Owner)
 	lines := b.labelled(string(r.State), text, maxFieldLines)
 	if r.Hint != "" {
 		lines = append(lines, b.labelled("", "-> "+r.Hint, maxFieldLines)...)
 	}
 	return lines
+}
+
+// describeOwner names a run's owner on another machine, and when it was last heard of.
+func (c *Command) describeOwner(o *app.RunOwner) string {
+	switch {
+	case o == nil || o.Here:
+		return ""
+	case o.Alive:
+		return ", " + o.Holder
+	case o.LastBeat.IsZero():
+		return fmt.Sprintf(", left by %s", o.Holder)
+	}
+	return fmt.Sprintf(", %s silent for %s", o.Holder, render.FormatAge(c.App.Clock().Sub(o.LastBeat)))
 }
 
 // quarantinedLines shows the quarantines, which hold in all environments, in one entry.

@@ -15,7 +15,6 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/event"
-	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
@@ -157,8 +156,7 @@ func (e *Engine) ownRun(ctx context.Context, id delivery.RunID) (context.Context
 		return ctx, nil, err
 	}
 	if !free {
-		return ctx, nil, fault.New(fault.Conflict, "run %s is being run by another process", id).
-			Hint("follow it with `slipway status`, or stop it first")
+		return ctx, nil, e.explainOwned(ctx, id)
 	}
 	return owned, o, nil
 }

@@ -57,6 +57,20 @@ func (e *Engine) remoteOwner(ctx context.Context, id delivery.RunID) (o OwnerSta
 	return o, err
 }
 
+// explainOwned is the error of a run that another process has.
+func (e *Engine) explainOwned(ctx context.Context, id delivery.RunID) error {
+	if e.Owners != nil {
+		o, err := e.remoteOwner(ctx, id)
+		if err == nil && o.Alive {
+			left := max(0, e.ownerTimeouts().timeout-o.SinceBeat).Round(time.Second)
+			return fault.New(fault.Conflict, "run %s is being run by %s", id, o.Holder).
+				Hint("follow it with `slipway status`, or stop it first; if that machine is gone, this one can go on with it in %s", left)
+		}
+	}
+	return fault.New(fault.Conflict, "run %s is being run by another process", id).
+		Hint("follow it with `slipway status`, or stop it first")
+}
+
 // deadAhead is why a run can't go on: another machine left a run ahead of it
 // unfinished, and people want to look at such runs first.
 type deadAhead struct{ fault *fault.Error }
