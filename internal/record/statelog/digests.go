@@ -8,7 +8,6 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
-	"github.com/slipway-cd/slipway/internal/port"
 )
 
 const digestsPrefix = "digests/"
@@ -31,17 +30,32 @@ func (l *Log) SaveDigests(ctx context.Context, first int64, digests []delivery.D
 	}
 	last := first + int64(len(digests)) - 1
 	raw, err := json.Marshal(digestsDocument{first, digests})
-	if err == nil {
-		err = l.Store.Create(ctx, digestsKey(last), raw)
-	}
-	if errors.Is(err, port.ErrExists) {
-		return nil // an earlier attempt was interrupted
+	if err == nil { // if it exists, an earlier attempt was interrupted
+		err = insist(ctx, func() error { return ignoreExists(l.Store.Create(ctx, digestsKey(last), raw)) })
 	}
 	if err != nil {
 		return fmt.Errorf("keep the digests of entries %d to %d of the shared state: %w", first, last, err)
 	}
 	return nil
 }
+
+// keepDigests keeps the digests of the entries after the position, up to the last one.
+func (l *Log) keepDigests(ctx context.Context, after Position, last int64) error {
+	var digests []delivery.Digest
+	_, err := l.Read(ctx, after, func(_ Entry, p Position) error {
+		if p.N > last {
+			return errEnough
+		}
+		digests = append(digests, p.Digest)
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		return err
+	}
+	return l.SaveDigests(ctx, after.N+1, digests)
+}
+
+var errEnough = errors.New("enough was read")
 
 // DigestAt returns the digest of an entry, also of one that was removed and whose digest
 // was kept. fault.NotFound means that the log never had it, or lost it.

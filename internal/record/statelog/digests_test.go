@@ -56,6 +56,21 @@ func TestLog_DigestAt(t *testing.T) {
 	}
 }
 
+// TestLog_Prune_KeepsDigests: a target may remember an entry that was removed since.
+func TestLog_Prune_KeepsDigests(t *testing.T) {
+	o := newOld(t)
+	for _, snapshots := range [][]int64{{3, 6}, {3, 6, 9}} { // up to 3, then up to 6
+		if _, err := o.prune(t, statelog.PruneOptions{Snapshots: snapshots}); err != nil {
+			t.Fatal(err)
+		}
+		for n, want := range o.at[1:] {
+			if got, err := o.machine(t).DigestAt(t.Context(), int64(n+1)); err != nil || got != want.Digest {
+				t.Errorf("entry %d: %s, %v, want %s", n+1, got, err, want.Digest)
+			}
+		}
+	}
+}
+
 func appendAfter(t *testing.T, l *statelog.Log, after statelog.Position, text string) statelog.Position {
 	t.Helper()
 	p, err := l.Append(t.Context(), after, rows(text))

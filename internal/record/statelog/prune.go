@@ -106,6 +106,9 @@ func (l *Log) advancePoint(ctx context.Context, opts PruneOptions, now time.Time
 	if err != nil || next.After.N == 0 || opts.DryRun {
 		return max(present.After.N, next.After.N), err
 	}
+	if err := l.keepDigests(ctx, present.After, next.After.N); err != nil {
+		return 0, err
+	}
 	raw, err := json.Marshal(next)
 	if err != nil {
 		return 0, err

@@ -99,7 +99,7 @@ func TestLog_Prune(t *testing.T) {
 	if diff := cmp.Diff(pruned, would); diff != "" {
 		t.Errorf("the dry run counted (-want +got):\n%s", diff)
 	}
-	want := []string{"log", "log/07", "log/08", "log/09", "log/10", "log/11", "log/12", "pruned/06", "snap/06", "snap/09"}
+	want := []string{"digests/06", "log", "log/07", "log/08", "log/09", "log/10", "log/11", "log/12", "pruned/06", "snap/06", "snap/09"}
 	if diff := cmp.Diff(want, o.keys(t)); diff != "" {
 		t.Errorf("objects (-want +got):\n%s", diff)
 	}
@@ -251,7 +251,7 @@ func TestLog_PruneAbandoned(t *testing.T) {
 	if err != nil || got.Abandoned.Objects != 2 {
 		t.Errorf("removed %+v (error = %v), want 2", got.Abandoned, err)
 	}
-	if keys := strings.Join(o.keys(t), " "); !strings.HasPrefix(keys, "beat/20260102-000000-live-1 log ") || strings.Contains(keys, "probe") {
+	if keys := strings.Join(o.keys(t), " "); !strings.HasPrefix(keys, "beat/20260102-000000-live-1 digests/06 log ") || strings.Contains(keys, "probe") {
 		t.Errorf("objects = %s, want the live beat only", keys)
 	}
 }
