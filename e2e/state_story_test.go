@@ -33,6 +33,7 @@ func TestState_Story(t *testing.T) {
 		s.testRollBack(first, second)
 		s.testNothingChanged(first)
 		hook.wantOnce(t)
+		s.wantLogs(first)
 		t.Logf("%d machines, %d entries in the log, %d objects", s.machines.number, len(s.keys("log/")), len(s.keys("")))
 	})
 }
@@ -119,6 +120,13 @@ func (s *stateProject) testNothingChanged(first result) {
 	if n := len(s.trainingLines()); n != 2 {
 		s.t.Errorf("trained %d times, want once: %q", n/2, s.trainingLines())
 	}
+}
+
+// wantLogs checks that another machine shows what the run printed.
+func (s *stateProject) wantLogs(r result) {
+	s.t.Helper()
+	s.slipway("runs", "show", r.report.Run).wantExit(0).wantText(r.report.Release)
+	s.slipway("logs", r.report.Run).wantExit(0).wantText("training says the token is")
 }
 
 // onceHook records the messages of runs.
