@@ -62,6 +62,7 @@ var rules = []rule{
 	{"internal/record", withTools("internal/extension", "internal/plan", "internal/step", "internal/port", "internal/record"), "records import words and contracts only"},
 	{"internal/record/blobs", withTools("internal/port"), "blobs know neither the records nor their tables"},
 	{"internal/record/runfiles", withTools("internal/port", "internal/record"), "what runs print is kept apart from the records"},
+	{"internal/record/scanarchives", withTools("internal/port", "internal/record", "internal/step"), "archives are cached results and blobs"},
 	{"internal/record/statelog", withTools("internal/port"), "a log knows neither the records nor their tables"},
 	{"internal/record/shared", withTools("internal/port", "internal/record/statelog"), "what is shared beside the rows needs neither them nor their tables"},
 	{"internal/record/sqlite", withTools("internal/extension", "internal/plan", "internal/step", "internal/port", "internal/record", "internal/record/statelog"), "records import words and contracts only"},

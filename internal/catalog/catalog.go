@@ -48,7 +48,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	registry := oci.New(oci.Config{Embedded: openEmbedded, Blobs: kept})
 	host := extension.Host{
 		Home: w.Home, Cache: w.Cache, Executable: self, Version: version, LookupEnv: os.LookupEnv, Clock: time.Now,
-		Images: registry, Artifacts: registry, Models: store.Models(), ContainsSecret: redact.FromEnviron(os.Environ()).Contains,
+		Images: registry, Artifacts: registry, Models: store.Models(), ScanArchives: scanArchives(store, kept), ContainsSecret: redact.FromEnviron(os.Environ()).Contains,
 	}
 	signer := sigstore.New(sigstore.Config{Cache: filepath.Join(w.Home, "sigstore")})
 	ports, stops, closers, err := construct(set, host, w)

@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/record/blobs"
 	"github.com/slipway-cd/slipway/internal/record/runfiles"
+	"github.com/slipway-cd/slipway/internal/record/scanarchives"
 	"github.com/slipway-cd/slipway/internal/record/shared"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
 )
@@ -85,4 +86,13 @@ func runFiles(state *shared.State, project delivery.Project) record.RunFiles {
 		return nil
 	}
 	return runfiles.Store{Objects: state.Objects, Project: project}
+}
+
+// scanArchives returns what machines share of vulnerability databases; nil without a
+// shared state.
+func scanArchives(store *sqlite.Store, kept port.Blobs) port.ScanArchives {
+	if kept == nil {
+		return nil
+	}
+	return scanarchives.Store{Cache: store.Cache(), Blobs: kept}
 }

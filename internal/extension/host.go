@@ -21,6 +21,8 @@ type Host struct {
 	Artifacts port.ArtifactStore
 	Models    port.ModelRegistry // the embedded one
 
+	ScanArchives port.ScanArchives // shared with other machines; nil: none
+
 	ContainsSecret func(text string) bool
 }
 

@@ -26,6 +26,8 @@ type Config struct {
 	Dir string           // absolute folder of the database; several Slipways may share it
 	URL string           // where databases are listed; default: grype's own
 	Now func() time.Time // default time.Now
+
+	Archives port.ScanArchives // of databases that other machines downloaded; nil: none
 }
 
 // Scanner fulfils port.Scanner, port.ScanDatabase and port.SBOMGenerator. Nothing is

@@ -12,7 +12,11 @@ import (
 func Extension() extension.Scanner {
 	return extension.Scanner{
 		Kind: "grype", Description: "built in",
-		New: func(extension.Host) (port.Scanner, error) { return NewFromEnv(), nil },
+		New: func(h extension.Host) (port.Scanner, error) {
+			c := configFrom(os.Getenv, os.UserCacheDir)
+			c.Archives = h.ScanArchives
+			return New(c), nil
+		},
 	}
 }
 

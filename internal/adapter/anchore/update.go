@@ -19,18 +19,25 @@ import (
 
 const maxListingBytes = 1 << 20 // more than any list of one database has
 
-// Update asks the source whether it has a newer database, and takes it.
+// Update asks the source whether it has a newer database, and takes it; before, one that
+// another machine has downloaded.
 func (s *Scanner) Update(ctx context.Context, p port.Progress) (port.ScanDatabaseInfo, bool, error) {
 	have, err := s.Status(ctx)
 	if err != nil && !fault.Is(err, fault.Corrupt) {
 		return have, false, err
 	}
+	taken := s.takeShared(ctx, have.BuiltAt)
+	if taken {
+		if have, err = s.Status(ctx); err != nil || s.c.Now().Sub(have.BuiltAt) < sharedAge {
+			return have, err == nil, err
+		}
+	}
 	newer, err := s.findUpdate(ctx, have.BuiltAt)
 	if err != nil || newer == nil {
-		return have, false, err
+		return have, taken, err
 	}
 	if err := s.installUpdate(ctx, newer, p); err != nil {
-		return have, false, err
+		return have, taken, err
 	}
 	now, err := s.Status(ctx)
 	return now, err == nil, err
@@ -83,6 +90,9 @@ func (s *Scanner) installUpdate(ctx context.Context, a *distribution.Archive, p 
 	}
 	defer func() { _ = os.Remove(file) }() // the next download sweeps
 	err = s.install(ctx, file, from.Redacted())
+	if err == nil {
+		s.share(ctx, file, path.Base(a.Path), from.Redacted())
+	}
 	if err != nil && !fault.Is(err, fault.Unavailable) {
 		return s.sourceError(ctx, err)
 	}
