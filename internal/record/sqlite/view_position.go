@@ -9,7 +9,7 @@ import (
 
 // checkPosition finds out, once for each handle, whether the log still has the entry that
 // the view is at. A log that was rolled back looks, to whoever only reads on, like one
-// without anything new; and what would be added to it could be read by nobody else.
+// without anything new; and what would be added to it no other machine could read.
 func (d *database) checkPosition(ctx context.Context, at statelog.Position) error {
 	d.view.mu.Lock()
 	checked := d.view.checked
@@ -22,7 +22,7 @@ func (d *database) checkPosition(ctx context.Context, at statelog.Position) erro
 		return err
 	}
 	if found != at.Digest {
-		return fault.New(fault.Corrupt, "entry %d of the shared state, which this machine has seen, is not there as it was: the state was rolled back or replaced", at.N).
+		return fault.New(fault.Corrupt, "entry %d of the shared state was lost or changed since this machine saw it: the state was rolled back or replaced", at.N).
 			Hint("restore its objects from older versions or a backup; if it is to stay as it is, remove this machine's view: %s*", d.path)
 	}
 	d.view.mu.Lock()

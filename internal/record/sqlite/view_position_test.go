@@ -50,7 +50,7 @@ func TestOpenView_LogRolledBack(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = sqlite.OpenView(t.Context(), dir, "retail", time.Now, log, 0)
-			if !fault.Is(err, fault.Corrupt) || !strings.Contains(err.Error(), "entry 5 of the shared state, which this machine has seen") || !strings.Contains(fault.HintOf(err), dir) {
+			if !fault.Is(err, fault.Corrupt) || !strings.Contains(err.Error(), "entry 5 of the shared state was lost or changed") || !strings.Contains(fault.HintOf(err), dir) {
 				t.Errorf("error = %v (hint %q), want %s", err, fault.HintOf(err), fault.Corrupt)
 			}
 		})
