@@ -15,7 +15,7 @@ import (
 
 const anchorPath = "/api/v1/namespaces/ns/configmaps/slipway-sample-prod.anchor"
 
-func TestTarget_LogAnchor(t *testing.T) {
+func TestLogAnchor(t *testing.T) {
 	porttest.TestLogAnchor(t, func(t *testing.T) porttest.LogAnchorFixture {
 		server := fakeapi.New(t)
 		open := func(t *testing.T) *Target {

@@ -304,3 +304,21 @@ func (n testNamespace) damage(t *testing.T, id delivery.ReleaseID, way int) bool
 	}
 	return true
 }
+
+// TestTarget_LogAnchor: with the role, which may not update.
+func TestTarget_LogAnchor(t *testing.T) {
+	porttest.TestLogAnchor(t, func(t *testing.T) porttest.LogAnchorFixture {
+		n := newTestNamespace(t)
+		return porttest.LogAnchorFixture{
+			Open: func(*testing.T) port.LogAnchor { return n.target() },
+			Damage: func(*testing.T) {
+				n.kubectl("-n", n.namespace, "patch", "configmap", "slipway-sample-prod.anchor", "--type=merge", "-p", `{"data":{"anchor.json":"{"}}`)
+			},
+			Remove: func(t *testing.T) {
+				if err := n.target().Remove(t.Context(), "sample", "prod"); err != nil {
+					t.Fatal(err)
+				}
+			},
+		}
+	})
+}
