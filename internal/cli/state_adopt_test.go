@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,6 +91,12 @@ func TestStateAdopt(t *testing.T) {
 	if got := p.run("state", "adopt", "--why", "moved"); got.code != 2 {
 		t.Errorf("without an environment: exit code %d, want 2\n%s", got.code, got.stderr)
 	}
+	mine := p.environ
+	p.environ = append(slices.Clone(mine), "GITHUB_ACTIONS=true", "GITHUB_EVENT_NAME=pull_request", "GITHUB_BASE_REF=main")
+	if got := p.run("state", "adopt", "--env", "dev", "--why", "let me in"); got.code == 0 || !strings.Contains(got.stderr, "a pull request can't choose") || p.anchorOf("dev").Mark.Log != "A" {
+		t.Errorf("in the job of a pull request: exit code %d, want a refusal\n%s", got.code, got.stderr)
+	}
+	p.environ = mine
 	got := p.run("state", "adopt", "--env", "dev", "--why", "the bucket was moved")
 	if want := "dev belongs to the shared state B, as of entry 2\n"; got.code != 0 || got.stdout != want {
 		t.Errorf("exit code %d, stdout %q, want %q\n%s", got.code, got.stdout, want, got.stderr)
