@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -13,7 +12,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
-	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/wait"
 )
@@ -243,46 +241,6 @@ func (x *execution) input() workflowInput {
 		s.Done[name] = stepState{Result: *r.Result, Attempt: r.Attempt, Begun: r.Begun, Cancelled: r.Cancelled}
 	}
 	return s
-}
-
-// checkout makes the commit's tree once per turn, when the first step asks.
-func (x *execution) checkout(ctx context.Context) (string, error) {
-	x.checkingOut.Lock()
-	defer x.checkingOut.Unlock()
-	if x.checkedOut != "" {
-		return x.checkedOut, nil
-	}
-	commit := x.run.Plan.Commit
-	if x.e.Source == nil {
-		return "", fault.New(fault.Internal, "check out %s: no source is configured", commit.Short())
-	}
-	dir := filepath.Join(x.e.Home, "work", string(x.run.Environment), "src")
-	if err := x.e.Source.Checkout(ctx, commit.Tree, dir); err != nil {
-		return "", fmt.Errorf("check out %s: %w", commit.Short(), err)
-	}
-	if source, ok := x.e.Source.(port.FolderSource); ok {
-		folder, err := source.Folder(ctx, commit.Tree)
-		if err != nil {
-			return "", fmt.Errorf("check out %s: %w", commit.Short(), err)
-		}
-		if folder != "" {
-			x.checkoutRoot = dir
-		}
-		dir = filepath.Join(dir, folder)
-	}
-	x.checkedOut = dir
-	return dir, nil
-}
-
-// findCheckoutRoot returns the folder of the whole checkout, if the service's is one in
-// it.
-func (x *execution) findCheckoutRoot(ctx context.Context) (string, error) {
-	if _, err := x.checkout(ctx); err != nil {
-		return "", err
-	}
-	x.checkingOut.Lock()
-	defer x.checkingOut.Unlock()
-	return x.checkoutRoot, nil
 }
 
 // overtaken describes the run that overtook this one while it waited, or "".

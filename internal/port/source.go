@@ -55,3 +55,12 @@ type FolderSource interface {
 	// to it; empty: it is the checkout.
 	Folder(ctx context.Context, tree string) (string, error)
 }
+
+// CommitFetcher is a Source that can get what another clone of the repository has and
+// this one lacks.
+type CommitFetcher interface {
+	// Fetch makes Checkout find the tree of a commit as Head described it elsewhere.
+	// Without that tree anywhere, it is fault.NotFound. Where it is there already, it
+	// does nothing.
+	Fetch(ctx context.Context, c delivery.Commit) error
+}
