@@ -39,10 +39,16 @@ type view struct {
 func OpenView(ctx context.Context, dir string, project delivery.Project, clock func() time.Time, log *statelog.Log, maxAge time.Duration) (*Store, error) {
 	// The name tells views of other logs, and of other versions of the records, apart.
 	path := filepath.Join(dir, fmt.Sprintf("%s-v%d.db", log.Identity.ID, len(migrations())))
+	if err := begin(ctx, path, log); err != nil && !fault.Is(err, fault.Corrupt) {
+		return nil, err
+	}
 	s, err := Open(ctx, path, project, clock)
 	if fault.Is(err, fault.Corrupt) {
 		if err := record.RemoveDatabase(path); err != nil {
 			return nil, denied(path, err)
+		}
+		if err := begin(ctx, path, log); err != nil && !fault.Is(err, fault.Corrupt) {
+			return nil, err
 		}
 		s, err = Open(ctx, path, project, clock)
 	}

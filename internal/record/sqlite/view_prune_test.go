@@ -1,8 +1,13 @@
 package sqlite_test
 
 import (
+	"bytes"
+	"database/sql"
 	"encoding/json"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -109,7 +114,7 @@ func TestView_PrunedWithoutSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, n := range []string{"200", "400"} {
-		objects.Change("snap/000000000"+n+".json.deflate", func(b []byte) []byte { return b[:9] })
+		objects.Change("snap/000000000"+n+".zst", func(b []byte) []byte { return b[:9] })
 	}
 	_, err := sqlite.OpenView(t.Context(), t.TempDir(), "retail", time.Now, log, 0)
 	if !fault.Is(err, fault.Corrupt) && (err == nil || !strings.Contains(err.Error(), "no snapshot")) {
@@ -137,31 +142,40 @@ func TestVerifyLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	replace := func(change func(*statelog.Snapshot)) {
+	replace := func(t *testing.T, at statelog.Position, statement string) {
 		t.Helper()
-		next := was
-		change(&next)
-		if err := objects.Delete(t.Context(), "snap/000000000200.json.deflate"); err != nil {
+		content, err := was.Content()
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := log.SaveSnapshot(t.Context(), next); err != nil {
+		defer content.Close()
+		file, err := io.ReadAll(content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := statelog.Snapshot{After: at, Schema: was.Schema}
+		if err := objects.Delete(t.Context(), "snap/000000000200.zst"); err != nil {
+			t.Fatal(err)
+		}
+		if err := log.SaveSnapshot(t.Context(), next, bytes.NewReader(edit(t, file, statement))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, c := range []struct {
-		name   string
-		change func(*statelog.Snapshot)
-		wants  string
+		name      string
+		at        statelog.Position
+		statement string
+		wants     string
 	}{
-		{"a row is missing", func(s *statelog.Snapshot) { s.Rows = withoutRow(t, s.Rows) }, "table outbox differs"},
-		{"a value was changed", func(s *statelog.Snapshot) {
-			s.Rows = []byte(strings.Replace(string(s.Rows), `"receiver":"hook"`, `"receiver":"else"`, 1))
-		}, "table outbox differs"},
-		{"of another entry", func(s *statelog.Snapshot) { s.After.Digest = key }, "another entry"},
-		{"unknown rows", func(s *statelog.Snapshot) { s.Rows = json.RawMessage(`{"a":1}`) }, "read the rows"},
+		{"a row is missing", was.After, "DELETE FROM outbox WHERE id = (SELECT max(id) FROM outbox)", "table outbox differs"},
+		{"a value was changed", was.After, "UPDATE outbox SET receiver = 'else' WHERE id = 1", "table outbox differs"},
+		{"of another entry", statelog.Position{N: was.After.N, Digest: key}, "UPDATE log_position SET digest = '" + string(key) + "'", "another entry"},
+		{"at another entry than it says", was.After, "UPDATE log_position SET n = 1", "after entry 1"},
+		{"no records", was.After, "", "does not hold Slipway's records"},
+		{"a trigger", was.After, "CREATE TRIGGER x AFTER INSERT ON runs BEGIN DELETE FROM quarantine; END", "triggers"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			replace(c.change)
+			replace(t, c.at, c.statement)
 			v := verify(t, objects)
 			if len(v.Problems) != 1 || !strings.Contains(v.Problems[0].Error(), c.wants) || len(v.Snapshots) != 1 {
 				t.Errorf("problems = %v, sound snapshots = %d, want one problem: %s", v.Problems, v.Snapshots, c.wants)
@@ -176,24 +190,29 @@ func TestVerifyLog(t *testing.T) {
 	})
 }
 
-// withoutRow removes the last row of the table outbox.
-func withoutRow(t *testing.T, rows json.RawMessage) json.RawMessage {
+// edit runs the statement on a file of records; without one, the file is none.
+func edit(t *testing.T, file []byte, statement string) []byte {
 	t.Helper()
-	var all []map[string]any
-	if err := json.Unmarshal(rows, &all); err != nil {
-		t.Fatal(err)
+	if statement == "" {
+		return []byte("this is not a database")
 	}
-	for i := len(all) - 1; i >= 0; i-- {
-		if all[i]["t"] == "outbox" {
-			all = append(all[:i], all[i+1:]...)
-			break
-		}
-	}
-	less, err := json.Marshal(all)
+	path := filepath.Join(t.TempDir(), "copy.db")
+	write(t, path, string(file))
+	db, err := sql.Open("sqlite", path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return less
+	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	edited, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return edited
 }
 
 func TestStore_Digests(t *testing.T) {

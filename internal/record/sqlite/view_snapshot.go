@@ -5,10 +5,10 @@ import (
 	"database/sql"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 
 	"github.com/slipway-cd/slipway/internal/fault"
-	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/record/statelog"
 )
 
@@ -51,48 +51,37 @@ func (d *database) restart(ctx context.Context, behind statelog.Position) (at st
 
 // fill replaces all rows by those of the snapshot.
 func (v *view) fill(ctx context.Context, tx *sql.Tx, s statelog.Snapshot) error {
+	rows, err := snapshotRows(ctx, s)
+	if err != nil {
+		return fmt.Errorf("apply the snapshot after entry %d of the shared state: %w", s.After.N, err)
+	}
 	for _, name := range append(slices.Sorted(maps.Keys(v.tables)), sequences) {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+quote(name)); err != nil {
 			return fmt.Errorf("empty %s: %w", name, err)
 		}
 	}
-	rows, err := parseRows(s.Schema, s.Rows)
-	if err == nil {
-		err = v.applyRows(ctx, tx, rows)
-	}
-	if err != nil {
+	if err := v.applyRows(ctx, tx, rows); err != nil {
 		return fmt.Errorf("apply the snapshot after entry %d of the shared state: %w", s.After.N, err)
 	}
 	return writePosition(ctx, tx, s.After)
 }
 
-// snapshotAfter stores a snapshot if one is due. That it could not be stored is no
-// failure of the change: another machine will do it.
+// snapshotAfter stores a snapshot if one is due: more seldom for a large view, which
+// takes longer to pack than some more entries take to read. That it could not be stored
+// is no failure of the change: another machine will do it.
 func (d *database) snapshotAfter(ctx context.Context, at statelog.Position) error {
-	if at.N%statelog.SnapshotInterval != 0 {
+	info, err := os.Stat(d.path)
+	if err != nil {
+		return denied(d.path, err)
+	}
+	interval := statelog.SnapshotInterval * min(1+info.Size()/sizePerInterval, maxIntervals)
+	if at.N%interval != 0 {
 		return nil
 	}
-	s, err := d.snapshot(ctx)
-	if err == nil {
-		_ = d.view.log.SaveSnapshot(ctx, s)
-	}
-	return err
+	return d.saveSnapshot(ctx)
 }
 
-// snapshot returns all rows of the view.
-func (d *database) snapshot(ctx context.Context) (s statelog.Snapshot, err error) {
-	tx, err := d.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return s, record.DatabaseError("take a snapshot of the shared state", d.path, err)
-	}
-	defer tx.Rollback() //nolint:errcheck // it only reads
-	s.Schema = len(migrations())
-	if s.After, err = readPosition(ctx, tx); err != nil {
-		return s, record.DatabaseError("take a snapshot of the shared state", d.path, err)
-	}
-	all, err := d.view.allRows(ctx, tx)
-	if err == nil {
-		s.Rows, err = encodeRows(all)
-	}
-	return s, record.DatabaseError("take a snapshot of the shared state", d.path, err)
-}
+const (
+	sizePerInterval = 8 << 20
+	maxIntervals    = 4
+)

@@ -129,9 +129,9 @@ func (r *replay) difference(ctx context.Context, at statelog.Position, s statelo
 	if err != nil {
 		return err
 	}
-	rows, err := parseRows(s.Schema, s.Rows)
+	rows, err := snapshotRows(ctx, s)
 	if err != nil {
-		return fmt.Errorf("the snapshot after entry %d: %w", at.N, err)
+		return err
 	}
 	replayed, err := comparable(have)
 	if err != nil {

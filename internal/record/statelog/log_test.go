@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -325,9 +326,9 @@ func TestSnapshot(t *testing.T) {
 	}
 	save := func(n int64, schema int) {
 		t.Helper()
-		snap := statelog.Snapshot{After: statelog.Position{N: n, Digest: delivery.DigestOf([]byte("x"))}, Schema: schema, Rows: json.RawMessage(`"r"`)}
+		snap := statelog.Snapshot{After: statelog.Position{N: n, Digest: delivery.DigestOf([]byte("x"))}, Schema: schema}
 		for range 2 {
-			if err := l.SaveSnapshot(t.Context(), snap); err != nil {
+			if err := l.SaveSnapshot(t.Context(), snap, strings.NewReader("content")); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -341,20 +342,29 @@ func TestSnapshot(t *testing.T) {
 		want   int64
 	}{
 		{"the newest of a known version", func() {}, 400},
-		{"a damaged one is passed over", func() { s.Change("snap/000000000400.json.deflate", func(b []byte) []byte { return b[:len(b)/2] }) }, 200},
+		{"a damaged one is passed over", func() { s.Change("snap/000000000400.zst", func(b []byte) []byte { return b[:len(b)/2] }) }, 200},
 		{"one of another log is passed over", func() {
 			foreign := open(t, &fake.ObjectStore{})
 			foreign.Store = s
-			_ = s.Delete(t.Context(), "snap/000000000400.json.deflate")
-			if err := foreign.SaveSnapshot(t.Context(), statelog.Snapshot{After: statelog.Position{N: 400}, Schema: 2, Rows: json.RawMessage(`1`)}); err != nil {
+			_ = s.Delete(t.Context(), "snap/000000000400.zst")
+			if err := foreign.SaveSnapshot(t.Context(), statelog.Snapshot{After: statelog.Position{N: 400}, Schema: 2}, strings.NewReader("1")); err != nil {
 				t.Fatal(err)
 			}
 		}, 200},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.damage()
-			if got, err := l.NewestSnapshot(t.Context(), 2); err != nil || got.After.N != c.want {
-				t.Errorf("snapshot after %d (error = %v), want %d", got.After.N, err, c.want)
+			got, err := l.NewestSnapshot(t.Context(), 2)
+			if err != nil || got.After.N != c.want {
+				t.Fatalf("snapshot after %d (error = %v), want %d", got.After.N, err, c.want)
+			}
+			content, err := got.Content()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer content.Close()
+			if text, err := io.ReadAll(content); err != nil || string(text) != "content" {
+				t.Errorf("content = %q (error = %v), want what was saved", text, err)
 			}
 		})
 	}

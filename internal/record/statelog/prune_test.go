@@ -1,7 +1,6 @@
 package statelog_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -36,7 +35,7 @@ func newOld(t *testing.T) *old {
 		}
 		at, err := l.Append(t.Context(), o.at[n-1], rows(fmt.Sprint(n)))
 		if err == nil && n%3 == 0 && n < 12 {
-			err = l.SaveSnapshot(t.Context(), statelog.Snapshot{After: at, Schema: 2, Rows: json.RawMessage(`"s"`)})
+			err = l.SaveSnapshot(t.Context(), statelog.Snapshot{After: at, Schema: 2}, strings.NewReader("s"))
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -190,8 +189,8 @@ func TestLog_PruneKeeps(t *testing.T) {
 	t.Run("snapshot of another entry", func(t *testing.T) {
 		o := newOld(t)
 		l := o.machine(t)
-		_ = o.store.Delete(t.Context(), "snap/000000000006.json.deflate")
-		if err := l.SaveSnapshot(t.Context(), statelog.Snapshot{After: statelog.Position{N: 6, Digest: o.at[5].Digest}, Schema: 2, Rows: json.RawMessage(`1`)}); err != nil {
+		_ = o.store.Delete(t.Context(), "snap/000000000006.zst")
+		if err := l.SaveSnapshot(t.Context(), statelog.Snapshot{After: statelog.Position{N: 6, Digest: o.at[5].Digest}, Schema: 2}, strings.NewReader("1")); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := o.prune(t, statelog.PruneOptions{}); !fault.Is(err, fault.Corrupt) {

@@ -1,7 +1,7 @@
 package statelog_test
 
 import (
-	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -11,8 +11,8 @@ import (
 
 func TestLog_PrunedDamaged(t *testing.T) {
 	for name, damage := range map[string]func(s *fake.ObjectStore){
-		"no snapshot":        func(s *fake.ObjectStore) { _ = s.Delete(t.Context(), "snap/000000000006.json.deflate") },
-		"damaged snapshot":   func(s *fake.ObjectStore) { s.Change("snap/000000000006.json.deflate", flip) },
+		"no snapshot":        func(s *fake.ObjectStore) { _ = s.Delete(t.Context(), "snap/000000000006.zst") },
+		"damaged snapshot":   func(s *fake.ObjectStore) { s.Change("snap/000000000006.zst", flip) },
 		"damaged point":      func(s *fake.ObjectStore) { s.Change("pruned/000000000006.json", flip) },
 		"no point":           func(s *fake.ObjectStore) { _ = s.Delete(t.Context(), "pruned/000000000006.json") },
 		"no entry after it":  func(s *fake.ObjectStore) { _ = s.Delete(t.Context(), "log/000000000007.json") },
@@ -40,9 +40,8 @@ func forgeSnapshot(t *testing.T, s *fake.ObjectStore) {
 	l := open(t, s)
 	was, err := l.Snapshot(t.Context(), 6)
 	if err == nil {
-		was.Rows = json.RawMessage(`"forged"`)
-		_ = s.Delete(t.Context(), "snap/000000000006.json.deflate")
-		err = l.SaveSnapshot(t.Context(), was)
+		_ = s.Delete(t.Context(), "snap/000000000006.zst")
+		err = l.SaveSnapshot(t.Context(), was, strings.NewReader("forged"))
 	}
 	if err != nil {
 		t.Fatal(err)

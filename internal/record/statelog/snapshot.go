@@ -1,17 +1,21 @@
 package statelog
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// SnapshotInterval is how many entries lie between two snapshots.
+// SnapshotInterval is how many entries lie between two snapshots, or a multiple of it.
 const SnapshotInterval = 200
 
 // Snapshot is all that the entries up to a position come to. It saves reading them;
@@ -20,25 +24,44 @@ type Snapshot struct {
 	After  Position        `json:"after"`
 	Log    string          `json:"log"` // the log's ID
 	Schema int             `json:"schema"`
-	Rows   json.RawMessage `json:"rows"`
-	Stored delivery.Digest `json:"-"` // of the object's bytes, once it was read
+	Packed delivery.Digest `json:"packed"` // of the packed content
+	Stored delivery.Digest `json:"-"`      // of the object's bytes, once it was read
+
+	packed []byte
+}
+
+// Content returns the records that were saved, in the form that the writer gave them.
+// The caller closes it.
+func (s Snapshot) Content() (io.ReadCloser, error) {
+	r, err := zstd.NewReader(bytes.NewReader(s.packed), zstd.WithDecoderMaxMemory(maxUnpacked))
+	if err != nil {
+		return nil, err
+	}
+	return r.IOReadCloser(), nil
 }
 
 const snapshotPrefix = "snap/"
 
-func snapshotKey(n int64) string { return fmt.Sprintf(snapshotPrefix+"%012d.json.deflate", n) }
+func snapshotKey(n int64) string { return fmt.Sprintf(snapshotPrefix+"%012d.zst", n) }
 
-// SaveSnapshot stores a snapshot unless there is one of the position: any machine may
-// write it.
-func (l *Log) SaveSnapshot(ctx context.Context, s Snapshot) error {
-	s.Log = l.Identity.ID
-	raw, err := json.Marshal(s)
+// SaveSnapshot stores a snapshot with its content unless there is one of the position:
+// any machine may write it. The object is a line of JSON, and the packed content.
+func (l *Log) SaveSnapshot(ctx context.Context, s Snapshot, content io.Reader) error {
+	var packed bytes.Buffer
+	w, err := zstd.NewWriter(&packed, zstd.WithEncoderLevel(zstd.SpeedFastest))
 	if err == nil {
-		raw, err = deflate(raw)
+		_, err = io.Copy(w, content)
+		err = errors.Join(err, w.Close())
 	}
-	if err == nil {
-		err = l.Store.Create(ctx, snapshotKey(s.After.N), raw)
+	if err != nil {
+		return fmt.Errorf("pack a snapshot of the shared state after entry %d: %w", s.After.N, err)
 	}
+	s.Log, s.Packed = l.Identity.ID, delivery.DigestOf(packed.Bytes())
+	head, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	err = l.Store.Create(ctx, snapshotKey(s.After.N), bytes.Join([][]byte{head, packed.Bytes()}, []byte("\n")))
 	if errors.Is(err, port.ErrExists) {
 		return nil
 	}
@@ -82,9 +105,10 @@ func (l *Log) Snapshot(ctx context.Context, n int64) (s Snapshot, err error) {
 	if err != nil {
 		return s, err
 	}
-	document, err := inflate(raw)
-	if err == nil {
-		err = json.Unmarshal(document, &s)
+	head, packed, _ := bytes.Cut(raw, []byte("\n"))
+	err = json.Unmarshal(head, &s)
+	if err == nil && delivery.DigestOf(packed) != s.Packed {
+		err = errors.New("it is not what was written")
 	}
 	if err != nil {
 		return s, fault.New(fault.Corrupt, "read the snapshot after entry %d of the shared state", n).Cause(err)
@@ -92,6 +116,6 @@ func (l *Log) Snapshot(ctx context.Context, n int64) (s Snapshot, err error) {
 	if s.After.N != n || s.Log != l.Identity.ID {
 		return s, fault.New(fault.Corrupt, "the snapshot after entry %d is of entry %d of log %s", n, s.After.N, s.Log)
 	}
-	s.Stored = delivery.DigestOf(raw)
+	s.Stored, s.packed = delivery.DigestOf(raw), packed
 	return s, nil
 }
