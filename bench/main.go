@@ -60,6 +60,7 @@ func (b *bench) parts() []part {
 	return []part{
 		{"program", "the program itself", b.measureProgram},
 		{"engine", "the engine", b.measureEngine},
+		{"state", "the shared state", b.measureState},
 		{"retail", "Retail", b.measureRetail},
 		{"predict", "/predict", b.measurePredict},
 		{"dockerfile", "Dockerfiles", b.measureDockerfiles},
