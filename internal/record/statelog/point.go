@@ -62,20 +62,34 @@ func (c *confirmation) confirm(n int64, at wait.Moment) {
 	}
 }
 
-// checkNewest returns ErrPruned if entry n was only found to be the newest one, at the
-// moment asked, because those after it were removed.
-func (l *Log) checkNewest(ctx context.Context, n int64, asked wait.Moment) error {
-	if !l.confirmed.covers(n) {
-		pruned, err := l.prunedAfter(ctx, n)
-		if err != nil {
-			return err
-		}
-		if pruned {
-			return ErrPruned
-		}
+// checkNewest reports whether entry n, after which none was found at the moment asked,
+// is the newest one, or one was added since. It is ErrPruned if those after it were
+// removed, and fault.Corrupt if they are missing.
+func (l *Log) checkNewest(ctx context.Context, n int64, asked wait.Moment) (bool, error) {
+	if l.confirmed.covers(n) {
+		l.confirmed.confirm(n, asked)
+		return true, nil
 	}
-	l.confirmed.confirm(n, asked)
-	return nil
+	pruned, err := l.prunedAfter(ctx, n)
+	if err != nil {
+		return false, err
+	}
+	if pruned {
+		return false, ErrPruned
+	}
+	later, err := l.Store.List(ctx, "log/", entryKey(n), 1)
+	if err != nil {
+		return false, fmt.Errorf("look for later entries of the shared state: %w", err)
+	}
+	if len(later) == 0 {
+		l.confirmed.confirm(n, asked)
+		return true, nil
+	}
+	next, err := l.getIfThere(ctx, entryKey(n+1)) // it may be new
+	if err == nil && next == nil {
+		err = corrupt(n+1, "it is missing, and %s is there", later[0].Key)
+	}
+	return false, err
 }
 
 // prunedAfter reports whether there is a prune point after entry n.

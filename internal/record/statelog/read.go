@@ -21,11 +21,7 @@ const window = 16
 // ends at the first error of each.
 func (l *Log) Read(ctx context.Context, after Position, each func(Entry, Position) error) (Position, error) {
 	// Mostly there is none, or one: more are fetched at once as more are found.
-	ahead := 1
-	if !l.confirmed.covers(after.N) {
-		ahead = 2 // a process that has just started notices that one is missing
-	}
-	for ; ; ahead = min(4*ahead, window) {
+	for ahead := 1; ; ahead = min(4*ahead, window) {
 		asked := wait.Now()
 		raws, err := l.fetch(ctx, after.N, ahead)
 		if err != nil {
@@ -44,8 +40,11 @@ func (l *Log) Read(ctx context.Context, after Position, each func(Entry, Positio
 			}
 			after = next
 		}
-		if len(raws) < ahead {
-			return after, l.checkNewest(ctx, after.N, asked)
+		if len(raws) == ahead {
+			continue
+		}
+		if newest, err := l.checkNewest(ctx, after.N, asked); err != nil || newest {
+			return after, err
 		}
 	}
 }
