@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/step"
@@ -27,7 +28,12 @@ func (x *execution) carryOut(ctx context.Context, impl step.Step, r step.Request
 	if err := x.fetchInputs(ctx, r); err != nil {
 		return step.Result{}, fault.AsInfrastructure(err)
 	}
-	result, err := validResult(impl.Run(ctx, x.e.places().LocalRequest(r)))
+	local := x.e.places().LocalRequest(r)
+	if x.e.Blobs != nil && x.e.Cache != nil {
+		local.RestoreDir = func(ctx context.Context, path string) { x.restoreDir(ctx, r, path) }
+		local.KeepDir = func(ctx context.Context, path string) { x.keepDir(ctx, r, path) }
+	}
+	result, err := validResult(impl.Run(ctx, local))
 	return x.share(ctx, r, result), err
 }
 
@@ -120,6 +126,46 @@ func (x *execution) fetchFile(ctx context.Context, r step.Request, f step.File) 
 func isBelow(path, dir string) bool {
 	rel, err := filepath.Rel(dir, path)
 	return err == nil && rel != "." && filepath.IsLocal(rel)
+}
+
+// dirKey is the key under which a folder of results is found in the cache. It is stored,
+// so it never changes.
+func (x *execution) dirKey(path string) delivery.Digest {
+	key := delivery.DigestOf([]byte("folder " + x.e.places().PortablePath(path)))
+	return step.KeyIn(x.run.Plan.Trigger.TrustClass(), key)
+}
+
+// restoreDir brings a folder that another machine kept here, unless there is one.
+func (x *execution) restoreDir(ctx context.Context, r step.Request, path string) {
+	if _, err := os.Stat(path); err == nil {
+		return
+	}
+	kept, ok, err := x.e.Cache.Lookup(context.WithoutCancel(ctx), x.dirKey(path))
+	if err != nil || !ok {
+		return // it is made again
+	}
+	files := kept.Files
+	for i := range files {
+		files[i].Path = x.e.places().PortablePath(path)
+	}
+	x.fetchFiles(ctx, r, files)
+}
+
+// keepDir saves a folder of results for other machines, unless they have it.
+func (x *execution) keepDir(ctx context.Context, r step.Request, path string) {
+	b, err := x.e.Blobs.Save(ctx, path)
+	if err != nil {
+		x.notShared(ctx, r, err)
+		return
+	}
+	kept := step.Result{Outcome: delivery.OutcomeSucceeded, Files: []step.File{{Path: x.e.places().PortablePath(path), Blob: b}}}
+	old, ok, err := x.e.Cache.Peek(ctx, x.dirKey(path))
+	if err == nil && ok && len(old.Files) == 1 && old.Files[0].Blob == b {
+		return
+	}
+	if err := x.e.Cache.Put(context.WithoutCancel(ctx), x.dirKey(path), x.run.ID, kept); err != nil {
+		x.noCache(r, err)
+	}
 }
 
 // filesOf are the files that the output still names.

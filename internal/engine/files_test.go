@@ -255,6 +255,38 @@ func TestFiles_HostileRecord(t *testing.T) {
 	}
 }
 
+// TestFiles_SharedDir: a step that is never cached finds the folder that it left on
+// another machine, and keeps it once.
+func TestFiles_SharedDir(t *testing.T) {
+	home := newMachine(t, true)
+	for n, want := range []string{"made here", "found", "found"} {
+		l := fileLab(t, neighbor(t, home))
+		got := ""
+		l.does["scan"] = func(ctx context.Context, r step.Request) (step.Result, error) {
+			dir := filepath.Join(r.ArtifactsDir, "scans", "i1")
+			err := r.WithSharedDir(ctx, dir, func() error {
+				if raw, err := os.ReadFile(filepath.Join(dir, "packages.json")); err == nil {
+					got = "found"
+					return os.WriteFile(filepath.Join(dir, "packages.json"), raw, 0o644)
+				}
+				got = "made here"
+				return errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "packages.json"), []byte("[]"), 0o644))
+			})
+			if err != nil {
+				return step.Result{}, err
+			}
+			return step.Succeed("", nil)
+		}
+		wantRun(t, l.run(newPlan(n+1, step.Spec{Name: "scan", Kind: step.Test})), "ended", delivery.OutcomeSucceeded, "")
+		if got != want {
+			t.Errorf("run %d: the folder was %s, want %s", n+1, got, want)
+		}
+	}
+	if kept, _ := filepath.Glob(filepath.Join(home, sharedFolder, blobs.Prefix, "*")); len(kept) != 2 {
+		t.Errorf("blobs = %v, want a file and its list", kept)
+	}
+}
+
 // TestFiles_Published: what an owner printed is saved when it lets the run go, and the
 // next one saves only what it adds.
 func TestFiles_Published(t *testing.T) {

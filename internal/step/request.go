@@ -40,10 +40,28 @@ type Request struct {
 	// beside the service, too; empty if there are none. Nil: there are none.
 	CheckoutRoot func(ctx context.Context) (string, error)
 
+	// RestoreDir brings a folder below ArtifactsDir here that another machine kept with
+	// KeepDir under the same path, if there is none here. What can't be brought or kept
+	// is made again. Nil: no other machine.
+	RestoreDir, KeepDir func(ctx context.Context, path string)
+
 	// Overtaken describes the run that overtook this one while it waited, if the
 	// environment's current deployment is a later run's; empty if it is not. Nil:
 	// the run was not overtaken.
 	Overtaken func(ctx context.Context, current delivery.Deployment) (string, error)
+}
+
+// WithSharedDir calls do with a folder below ArtifactsDir as another machine left it, and
+// keeps it for others if do succeeds.
+func (r Request) WithSharedDir(ctx context.Context, path string, do func() error) error {
+	if r.RestoreDir != nil {
+		r.RestoreDir(ctx, path)
+	}
+	err := do()
+	if err == nil && r.KeepDir != nil {
+		r.KeepDir(ctx, path)
+	}
+	return err
 }
 
 // Progress reports one short line, which replaces the one before.

@@ -64,7 +64,11 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	}
 	folder := filepath.Join(r.ArtifactsDir, "scans", built.Digest.Hex())
 	r.Progress("generating the SBOMs of the image")
-	bills, err := s.SBOMs.ImageSBOM(ctx, port.ImageSBOMRequest{Layout: built.Layout, Image: image, Dir: folder})
+	var bills port.SBOMs
+	err = r.WithSharedDir(ctx, folder, func() (err error) {
+		bills, err = s.SBOMs.ImageSBOM(ctx, port.ImageSBOMRequest{Layout: built.Layout, Image: image, Dir: folder})
+		return err
+	})
 	if err != nil {
 		return step.Result{}, fmt.Errorf("generate the SBOMs of %s: %w", image, err)
 	}
