@@ -116,7 +116,7 @@ func (s *session) adoptState(ctx context.Context, env delivery.Environment, why 
 	if out.Changed = out.Anchor.Mark != before.Mark; out.Changed {
 		text := fmt.Sprintf("%s belongs to %s now, and belonged to %s: adopted by %s: %s", env, logName(out.Anchor.Mark), logName(before.Mark), decision.By, why)
 		s.notice(env, text)
-		return out, s.announce(ctx, fmt.Sprintf("%s: shared state adopted", env), text)
+		return out, s.announce(ctx, env, "shared state adopted", text)
 	}
 	return out, nil
 }

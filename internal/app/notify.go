@@ -68,19 +68,19 @@ func (s *session) startNotifications(ctx context.Context) (*notifications, error
 
 // announce sends every receiver a message that is about no run: as far as it can now,
 // the rest with the next run.
-func (s *session) announce(ctx context.Context, title, text string) error {
+func (s *session) announce(ctx context.Context, env delivery.Environment, title, text string) error {
 	n, err := s.startNotifications(ctx)
 	if err != nil {
 		return err
 	}
 	defer n.Close()
 	now := s.app.Clock()
-	body, err := json.Marshal(event.Event{Time: now, Kind: event.Notice, Text: text})
+	body, err := json.Marshal(event.Event{Time: now, Kind: event.Notice, Environment: env, Text: text})
 	if err != nil {
 		return err
 	}
 	for _, r := range n.subscribers {
-		m := port.Message{ID: fmt.Sprintf("%s-%d", event.Notice, now.UnixNano()), Title: title, Text: text, JSON: body}
+		m := port.Message{ID: fmt.Sprintf("%s-%d", event.Notice, now.UnixNano()), Title: fmt.Sprintf("%s: %s", env, title), Text: text, JSON: body}
 		if err := s.deps.Outbox.Post(ctx, r.Name(), m); err != nil {
 			return err
 		}

@@ -2,9 +2,13 @@ package cli_test
 
 import (
 	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/slipway-cd/slipway/internal/app"
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -124,6 +128,31 @@ func TestStateAdopt(t *testing.T) {
 	}
 	if got := p.run("run", "--env", "dev"); got.code != 0 {
 		t.Errorf("run without a log: exit code %d\n%s", got.code, got.stderr)
+	}
+}
+
+// That an environment was adopted is sent to all receivers, whatever runs they want to
+// hear of.
+func TestStateAdopt_Notifies(t *testing.T) {
+	received := make(chan string, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		received <- string(body)
+	}))
+	defer server.Close()
+	p := newAnchoredProgram(t)
+	p.log = fake.NewRecordLog("B", 7)
+	p.useFile(projectFile + "notify: [{webhook: \"" + server.URL + "\", events: [deployed]}]\n")
+	if got := p.run("state", "adopt", "--env", "dev", "--why", "the bucket was moved"); got.code != 0 {
+		t.Fatalf("exit code %d\n%s", got.code, got.stderr)
+	}
+	select {
+	case body := <-received:
+		if !strings.Contains(body, "adopted by ann: the bucket was moved") || !strings.Contains(body, `"environment":"dev"`) {
+			t.Errorf("received %s, want who adopted what, and why", body)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("nothing was sent")
 	}
 }
 
