@@ -72,7 +72,7 @@ func openShared(ctx context.Context, set extension.Set, w app.Workspace) (*share
 }
 
 // openBlobs returns the blobs of the shared state; nil without one.
-func openBlobs(state *shared.State) port.Blobs {
+func openBlobs(state *shared.State) port.SharedBlobs {
 	if state == nil {
 		return nil
 	}

@@ -33,3 +33,13 @@ type Blobs interface {
 	// is another one.
 	Open(ctx context.Context, digest delivery.Digest) (content io.ReadCloser, size int64, err error)
 }
+
+// SharedBlobs are Blobs that also keep sets of digests, under names of any text: what
+// refers to a manifest, for example.
+type SharedBlobs interface {
+	Blobs
+	// AddTo adds a digest to a set. Once it is there, it stays.
+	AddTo(ctx context.Context, set string, d delivery.Digest) error
+	// Members returns the digests of a set, in their order; none of one that does not exist.
+	Members(ctx context.Context, set string) ([]delivery.Digest, error)
+}

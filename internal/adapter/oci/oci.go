@@ -29,7 +29,7 @@ type Config struct {
 	Keychain      authn.Keychain                     // default: Docker's configuration and its credential helpers
 	Transport     http.RoundTripper                  // to the other registries; default: go-containerregistry's
 	RetryDelay    time.Duration                      // before the first of two retries; default 1 s
-	Blobs         port.Blobs                         // where Embedded is shared with other machines; nil: it is not
+	Blobs         port.SharedBlobs                   // where Embedded is shared with other machines; nil: it is not
 	VerifyContent bool                               // Fetch reads every byte of a folder that is already there
 	Programs      Programs                           // what a packed model brings along; default: those that `make` embedded
 	OS, Arch      string                             // which image of a multi-platform one; default this machine's, on linux
@@ -90,7 +90,7 @@ func (r *Registry) Reference(img delivery.Image) string {
 type repoRef struct {
 	repo        name.Repository
 	embedded    *embedded.Registry // nil: another registry
-	blobs       port.Blobs         // nil: what is embedded is this machine's alone
+	blobs       port.SharedBlobs   // nil: what is embedded is this machine's alone
 	displayName string             // host, for people
 	transport   http.RoundTripper
 	options     []remote.Option

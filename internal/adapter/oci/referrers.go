@@ -70,7 +70,7 @@ func (p repoRef) attach(ctx context.Context, act string, s port.Subject, layer m
 		}
 		for _, d := range listed {
 			if d.Digest == v1Hash(m.digest()) {
-				return nil
+				return p.toFault(ctx, act, p.saveReferrer(ctx, s.Digest(), m.digest()))
 			}
 		}
 	}
@@ -189,6 +189,9 @@ func (p repoRef) changedSubject(act string, s port.Subject) error {
 
 // referrers lists all that refers to the subject.
 func (p repoRef) referrers(ctx context.Context, act string, s port.Subject) ([]v1.Descriptor, error) {
+	if err := p.restoreReferrers(ctx, s.Digest()); err != nil {
+		return nil, p.toFault(ctx, act, err)
+	}
 	index, err := remote.Referrers(p.repo.Digest(string(s.Digest())), p.options...)
 	if err != nil {
 		return nil, p.toFault(ctx, act, err)

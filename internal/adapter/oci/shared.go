@@ -106,6 +106,39 @@ func (p repoRef) restore(ctx context.Context, d delivery.Digest) error {
 	return nil
 }
 
+// referrersOf names the set of what refers to a manifest.
+func (p repoRef) referrersOf(subject delivery.Digest) string {
+	return fmt.Sprintf("referrers of %s@%s", p.repo.RepositoryStr(), subject)
+}
+
+// saveReferrer makes a manifest that refers to another one available to other machines.
+func (p repoRef) saveReferrer(ctx context.Context, subject, d delivery.Digest) error {
+	if !p.isShared() {
+		return nil
+	}
+	if err := p.save(ctx, d); err != nil {
+		return err
+	}
+	return p.blobs.AddTo(ctx, p.referrersOf(subject), d)
+}
+
+// restoreReferrers brings what other machines attached to the manifest here.
+func (p repoRef) restoreReferrers(ctx context.Context, subject delivery.Digest) error {
+	if !p.isShared() {
+		return nil
+	}
+	members, err := p.blobs.Members(ctx, p.referrersOf(subject))
+	if err != nil {
+		return err
+	}
+	for _, d := range members[:min(len(members), maxReferrers)] {
+		if err := p.restore(ctx, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (p repoRef) readShared(ctx context.Context, d delivery.Digest) ([]byte, error) {
 	r, size, err := p.blobs.Open(ctx, d)
 	if err != nil {

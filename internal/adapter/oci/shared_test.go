@@ -1,6 +1,7 @@
 package oci_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -143,4 +144,38 @@ func TestShared_StoreAway(t *testing.T) {
 	if _, err := machine(t, objects).Store(t.Context(), "prices", dir, nil); !fault.Is(err, fault.Denied) {
 		t.Errorf("store: error = %v, want %s", err, fault.Denied)
 	}
+}
+
+// otherMachines are attestation stores that do each call on another machine.
+type otherMachines struct {
+	t       *testing.T
+	objects port.ObjectStore
+}
+
+func (o otherMachines) Attach(ctx context.Context, s port.Subject, predicateType string, bundle []byte) (port.Attachment, error) {
+	return machine(o.t, o.objects).Attach(ctx, s, predicateType, bundle)
+}
+
+func (o otherMachines) Attachments(ctx context.Context, s port.Subject) ([]port.Attachment, error) {
+	return machine(o.t, o.objects).Attachments(ctx, s)
+}
+
+func (o otherMachines) Bundle(ctx context.Context, s port.Subject, a port.Attachment) ([]byte, error) {
+	m := machine(o.t, o.objects)
+	if _, err := m.Attachments(ctx, s); err != nil { // as everyone who reads one does
+		return nil, err
+	}
+	return m.Bundle(ctx, s, a)
+}
+
+// TestAttestations_Shared: what one machine signed, others verify.
+func TestAttestations_Shared(t *testing.T) {
+	porttest.TestAttestationStore(t, func(t *testing.T) (port.AttestationStore, [2]port.Subject) {
+		objects := &fake.ObjectStore{}
+		r := machine(t, objects)
+		subjects := pushed(t, r, "mlops/retail-api")
+		model, _ := storeModel(t, r)
+		subjects[1] = port.Subject{Model: model}
+		return otherMachines{t, objects}, subjects
+	})
 }

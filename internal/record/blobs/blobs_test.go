@@ -221,6 +221,37 @@ func TestStore_Unavailable(t *testing.T) {
 	})
 }
 
+func TestStore_Sets(t *testing.T) {
+	objects := &fake.ObjectStore{}
+	s, other := &blobs.Store{Objects: objects}, &blobs.Store{Objects: objects}
+	a, b := fake.Digest(1), fake.Digest(2)
+	for _, d := range []delivery.Digest{b, a, b} {
+		if err := s.AddTo(t.Context(), "referrers of x@1", d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for set, want := range map[string][]delivery.Digest{"referrers of x@1": {a, b}, "referrers of x": nil, "": nil} {
+		got, err := other.Members(t.Context(), set)
+		slices.Sort(want)
+		if !slices.Equal(got, want) || err != nil {
+			t.Errorf("members of %q = %v (error = %v), want %v", set, got, err, want)
+		}
+	}
+	if err := s.AddTo(t.Context(), "x", "../log.json"); !fault.Is(err, fault.Invalid) {
+		t.Errorf("add what is not a digest: error = %v, want %s", err, fault.Invalid)
+	}
+	found, err := objects.List(t.Context(), blobs.SetPrefix, "", 10)
+	if err != nil || len(found) != 2 {
+		t.Fatalf("objects = %v (error = %v), want two", found, err)
+	}
+	if d, ok := blobs.MemberOf(found[0].Key); !ok || d != a && d != b {
+		t.Errorf("MemberOf(%s) = %s, %v", found[0].Key, d, ok)
+	}
+	if _, ok := blobs.MemberOf(blobs.Key(a)); ok {
+		t.Error("a blob is taken for a member of a set")
+	}
+}
+
 func TestDigestOf(t *testing.T) {
 	d := delivery.DigestOf(nil)
 	for key, want := range map[string]bool{blobs.Key(d): true, "blob/sha256/12": false, "log/000000000001.json": false, fmt.Sprint(blobs.Key(d), "0"): false} {
