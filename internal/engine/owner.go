@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -25,8 +24,11 @@ const (
 	releaseTimeout = 5 * time.Second
 )
 
-// errLost is why an owner leaves a run to others, as kill -9 would: nothing is undone.
-var errLost = fmt.Errorf("the run may have been taken over by another machine, because the shared state did not respond: %w", ErrSuspend)
+// lostError is why an owner leaves a run to others, as kill -9 would: nothing is undone.
+func lostError(run delivery.RunID) error {
+	return fault.New(fault.Unavailable, "the shared state could not be reached for so long that another machine may have taken over run %s", run).
+		Hint("`slipway status` shows who works on it; if no machine does, continue it with `slipway run --resume %s`", run).Cause(ErrSuspend)
+}
 
 // owner is the right to work on a run. Among the processes of one machine a lock decides
 // who has it; among machines, a claim in the records.
@@ -104,7 +106,7 @@ func (o *owner) beat(ctx context.Context, last wait.Moment, t ownerTimeouts, los
 			last = asked
 		}
 		if last.Since() >= t.timeout-t.margin && ctx.Err() == nil {
-			lose(errLost)
+			lose(lostError(o.claim.Run))
 			return
 		}
 	}
