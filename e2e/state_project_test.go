@@ -67,7 +67,7 @@ func shareState(t *testing.T, p *project, driver string) *stateProject {
 	server := objecttest.Start(t, driver)
 	const prefix = "team/tiny"
 	s := &stateProject{clusterProject: newNamespace(t, p), location: server.Location(prefix), store: server.Open(t, prefix)}
-	startRegistry(t, s.cluster, s.registry)
+	s.registry = startRegistry(t, s.cluster)
 	s.env = append(s.env, server.Environ...)
 	s.useTarget(fmt.Sprintf("{kubernetes: {namespace: %s}}", s.namespace))
 	s.edit("slipway.yaml", "version: 1\n", fmt.Sprintf("version: 1\nstate: %q\n", s.location))

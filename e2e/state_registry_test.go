@@ -15,21 +15,27 @@ import (
 
 // startRegistry starts a registry that the cluster's nodes and this machine reach under
 // the same address, which is loopback for both: only there is plain HTTP allowed.
-func startRegistry(t *testing.T, c *cluster.Cluster, address string) {
+func startRegistry(t *testing.T, c *cluster.Cluster) (address string) {
 	t.Helper()
-	_, port, err := net.SplitHostPort(address)
+	if c.NodeIP == "" {
+		t.Skip("the nodes of an existing cluster can't reach a registry on this machine's loopback address")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.NodeIP == "" {
-		t.Skip("the nodes of an existing cluster can't reach a registry on this machine's loopback address")
+	t.Cleanup(func() { l.Close() })
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
 	}
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	runUntilEnd(t, c.Command(self), "0.0.0.0:"+port)
-	forward(t, address, net.JoinHostPort(c.NodeIP, port))
+	go forward(l, net.JoinHostPort(c.NodeIP, port))
+	return l.Addr().String()
 }
 
 // runUntilEnd runs the registry until the test ends.
@@ -49,23 +55,15 @@ func runUntilEnd(t *testing.T, cmd *exec.Cmd, address string) {
 	}
 }
 
-// forward passes connections to an address on to another one, until the test ends.
-func forward(t *testing.T, from, to string) {
-	t.Helper()
-	l, err := net.Listen("tcp", from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go pass(conn, to)
+// forward passes the listener's connections on to another address, until it is closed.
+func forward(l net.Listener, to string) {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
 		}
-	}()
+		go pass(conn, to)
+	}
 }
 
 // pass connects a connection with another one to the address.
