@@ -32,7 +32,10 @@ func main() {
 	ctx, stop := interruptible()
 	defer stop()
 	cmd := &cli.Command{
-		App:  &app.App{Dir: dir, Environ: os.Environ(), Factory: catalog.NewFactory(version), Kinds: catalog.Default(), ScanDatabase: catalog.ScanDatabase, Clock: time.Now},
+		App: &app.App{
+			Dir: dir, Environ: os.Environ(), Factory: catalog.NewFactory(version), Kinds: catalog.Default(), ScanDatabase: catalog.ScanDatabase,
+			OpenState: catalog.OpenState, VerifyLog: catalog.VerifyLog, Clock: time.Now,
+		},
 		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Version: version, TerminalWidth: columns,
 	}
 	os.Exit(cmd.Main(ctx))

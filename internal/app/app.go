@@ -34,12 +34,13 @@ type Dependencies struct {
 	Deployments port.DeploymentStore
 	Approvals   port.ApprovalStore
 
-	Source    port.Source
-	Steps     map[step.Kind]step.Step
-	Targets   map[string]port.Target
-	Unused    []port.UnusedLister // builders and targets that keep files
-	Reference func(delivery.Image) string
-	Trust     trust.Verifier
+	Source      port.Source
+	Steps       map[step.Kind]step.Step
+	Targets     map[string]port.Target
+	Unused      []port.UnusedLister // builders and targets that keep files
+	Reference   func(delivery.Image) string
+	Trust       trust.Verifier
+	Maintenance record.Maintenance // of shared records as a whole; nil: nothing is shared
 	// CopyRecords writes the records as they are now to a new file.
 	CopyRecords func(ctx context.Context, path string) error
 	// GenerateKey generates a signing key pair as PEM, the private key encrypted with
@@ -67,8 +68,13 @@ type App struct {
 	// ScanDatabase is the machine's vulnerability database, which belongs to no
 	// project.
 	ScanDatabase func() port.ScanDatabase
-	Clock        func() time.Time
-	Sink         event.Sink // what runs say; nil: nothing
+	// OpenState opens the shared state of a workspace without its records.
+	OpenState func(ctx context.Context, w Workspace) (*shared.State, error)
+	// VerifyLog applies the log of a shared state in an empty folder, and compares its
+	// snapshots with what the entries come to.
+	VerifyLog func(ctx context.Context, s *shared.State, dir string, progress func(entry int64)) (record.LogVerification, error)
+	Clock     func() time.Time
+	Sink      event.Sink // what runs say; nil: nothing
 }
 
 // getenv looks up a variable of the environment.

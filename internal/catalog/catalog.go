@@ -70,7 +70,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 		Models: ports.Models, Artifacts: ports.Artifacts, Images: ports.Images, Releases: ports.Releases, Deployments: ports.Deployments, Approvals: ports.Approvals,
 		Source: git.Source{Dir: w.Repository, Also: w.Also}, Steps: steps, Targets: ports.Targets, Unused: slices.Concat(unusedListers(ports.Builders), unusedListers(ports.Targets)),
 		Reference: registry.Reference, Shutdown: stops, Trust: trust.Verifier{Attestations: registry, Signatures: signer},
-		GenerateKey: sigstore.Generate, CopyRecords: store.Copy,
+		GenerateKey: sigstore.Generate, CopyRecords: store.Copy, Maintenance: store.Maintenance(),
 		Close: func() error { return errors.Join(closers(), closeRecords()) },
 		ServeRegistry: func(ctx context.Context, addr string, ready func(addr string)) error {
 			return serveRegistry(ctx, openEmbedded, addr, ready)

@@ -10,7 +10,7 @@ import (
 var commands = []string{
 	"init", "plan", "run", "runs", "runs show", "cancel", "status", "releases", "releases show", "releases diff", "releases quarantine", "releases unquarantine", "models", "models show", "models add", "approve", "reject",
 	"rollback", "verify", "logs", "up", "down", "eject", "scan", "scan db", "scan db status", "scan db update", "scan db import", "cleanup",
-	"registry", "keys", "keys generate", "state", "state adopt", "version", "help",
+	"registry", "keys", "keys generate", "state", "state show", "state push", "state pull", "state verify", "state prune", "state unlock", "state adopt", "version", "help",
 }
 
 // The help of every command has a description and examples, and exits with 0.

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/slipway-cd/slipway/internal/adapter/objectfolder"
 	"github.com/slipway-cd/slipway/internal/app"
 	"github.com/slipway-cd/slipway/internal/catalog"
 	"github.com/slipway-cd/slipway/internal/cli"
@@ -21,7 +20,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
-	"github.com/slipway-cd/slipway/internal/record/statelog"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -39,6 +37,7 @@ type program struct {
 	t        *testing.T
 	dir      string
 	environ  []string
+	objects  *fake.ObjectStore         // of the shared state
 	results  map[step.Kind]step.Result // default: succeeded
 	target   *fake.Target
 	anchored *fake.AnchoredTarget                                 // instead of target
@@ -105,6 +104,7 @@ func (p *program) runIn(ctx context.Context, args ...string) output {
 		App: &app.App{
 			Dir: p.dir, Environ: append([]string{"SLIPWAY_CACHE_DIR=" + p.dir + "-cache"}, p.environ...), Factory: p.dependencies, Clock: p.now,
 			Kinds: catalog.Default(), ScanDatabase: func() port.ScanDatabase { return scanDatabase{} },
+			OpenState: p.openState, VerifyLog: catalog.VerifyLog,
 		},
 		Args: args, Stdout: &stdout, Stderr: &stderr, Version: "1.2.3", Zone: p.zone, TerminalWidth: func() int { return p.width },
 	}
@@ -130,7 +130,7 @@ func (t observedTarget) Observe(_ context.Context, _ string, env delivery.Enviro
 }
 
 func (p *program) dependencies(ctx context.Context, w app.Workspace) (app.Dependencies, error) {
-	store, err := p.openRecords(ctx, w)
+	store, state, err := p.openRecords(ctx, w)
 	if err != nil {
 		return app.Dependencies{}, err
 	}
@@ -154,7 +154,8 @@ func (p *program) dependencies(ctx context.Context, w app.Workspace) (app.Depend
 		target = p.anchored
 	}
 	return app.Dependencies{
-		Log: p.log, Runs: store.Runs(), Owners: store.Owners(), Cache: store.Cache(), Outbox: store.Outbox(), Models: store.Models(), Artifacts: &fake.ArtifactStore{},
+		Log: p.log, Runs: store.Runs(), Owners: store.Owners(), Shared: state, Maintenance: store.Maintenance(),
+		Cache: store.Cache(), Outbox: store.Outbox(), Models: store.Models(), Artifacts: &fake.ArtifactStore{},
 		Releases: store.Releases(), Deployments: store.Deployments(), Approvals: store.Approvals(),
 		Source: source{p}, Steps: steps, Targets: map[string]port.Target{"local": target, "kubernetes": target},
 		Reference:   func(img delivery.Image) string { return img.String() },
@@ -165,22 +166,6 @@ func (p *program) dependencies(ctx context.Context, w app.Workspace) (app.Depend
 		},
 		Close: store.Close,
 	}, nil
-}
-
-// openRecords opens the records of the state folder, or the shared ones.
-func (p *program) openRecords(ctx context.Context, w app.Workspace) (*sqlite.Store, error) {
-	if w.State == "" {
-		return sqlite.Open(ctx, filepath.Join(w.Home, "slipway.db"), w.Project, p.now)
-	}
-	log, err := statelog.Open(ctx, objectfolder.Store{Dir: w.State}, p.now())
-	if err != nil {
-		return nil, err
-	}
-	store, err := sqlite.OpenView(ctx, w.Views(), w.Project, p.now, log, 20*time.Millisecond)
-	if err != nil {
-		return nil, err
-	}
-	return store.OnMachine(w.Machine.ID, w.MachineEnvironments)
 }
 
 func (p *program) step(_ context.Context, r step.Request) (step.Result, error) {

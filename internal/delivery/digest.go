@@ -5,7 +5,9 @@ import (
 	"encoding/hex"
 	"hash"
 	"io"
+	"iter"
 	"regexp"
+	"strings"
 )
 
 // algorithm is the prefix of every digest.
@@ -58,4 +60,21 @@ func (d Digest) Hex() string {
 		return string(d)
 	}
 	return string(d[len(algorithm):])
+}
+
+// DigestsIn returns every digest that the text names.
+func DigestsIn(text string) iter.Seq[Digest] {
+	return func(yield func(Digest) bool) {
+		const digits = 2 * sha256.Size
+		for {
+			i := strings.Index(text, algorithm)
+			if i < 0 {
+				return
+			}
+			text = text[i+len(algorithm):]
+			if d := DigestFromHex(text[:min(digits, len(text))]); d.Valid() && !yield(d) {
+				return
+			}
+		}
+	}
 }

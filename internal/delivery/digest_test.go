@@ -4,9 +4,12 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
@@ -72,5 +75,16 @@ func TestDigest_Form(t *testing.T) {
 				t.Errorf("Hex = %q, want %q", got, c.hex)
 			}
 		})
+	}
+}
+
+func TestDigestsIn(t *testing.T) {
+	a, b := delivery.DigestOf([]byte("a")), delivery.DigestOf([]byte("b"))
+	text := "x" + string(a) + string(b) + `","sha256:","sha256:12` + string(a)[7:60] + " sha256:" + string(a)
+	if diff := cmp.Diff([]delivery.Digest{a, b, a}, slices.Collect(delivery.DigestsIn(text))); diff != "" {
+		t.Errorf("digests (-want +got):\n%s", diff)
+	}
+	for range delivery.DigestsIn(text) {
+		break
 	}
 }

@@ -3,7 +3,6 @@ package sqlite_test
 import (
 	"bytes"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
 	"github.com/slipway-cd/slipway/internal/record/statelog"
 	"github.com/slipway-cd/slipway/internal/step"
@@ -53,7 +53,7 @@ func wantMessages(t *testing.T, s *sqlite.Store, want int) {
 	}
 }
 
-func verify(t *testing.T, objects port.ObjectStore) sqlite.Verification {
+func verify(t *testing.T, objects port.ObjectStore) record.LogVerification {
 	t.Helper()
 	v, err := sqlite.VerifyLog(t.Context(), t.TempDir(), openLog(t, objects), func(int64) {})
 	if err != nil {
@@ -213,16 +213,4 @@ func edit(t *testing.T, file []byte, statement string) []byte {
 		t.Fatal(err)
 	}
 	return edited
-}
-
-func TestStore_Digests(t *testing.T) {
-	s := openMachine(t, &fake.ObjectStore{})
-	key, inside := delivery.DigestOf([]byte("key")), delivery.DigestOf([]byte("inside"))
-	output, _ := json.Marshal(map[string]any{"files": []string{string(inside) + " and more"}})
-	if err := s.Cache().Put(t.Context(), key, "20260101-000000-aaaa", step.Result{Outcome: delivery.OutcomeSucceeded, Output: output}); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := s.Digests(t.Context()); err != nil || !got[key] || !got[inside] {
-		t.Errorf("digests = %v (error = %v), want the key and the digest in its result", got, err)
-	}
 }

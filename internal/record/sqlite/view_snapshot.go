@@ -37,7 +37,7 @@ func (d *database) restart(ctx context.Context, behind statelog.Position) (at st
 	}
 	if s.After.N <= behind.N {
 		return at, fault.New(fault.Corrupt, "the entries after %d were removed, and no snapshot of what they came to can be read", behind.N).
-			Hint("update slipway on this machine; if that is no help, `slipway state verify` finds what is damaged")
+			Hint("update slipway on this machine; else check it with `slipway state verify`")
 	}
 	err = d.applying(ctx, func(tx *sql.Tx) error {
 		if at, err = readPosition(ctx, tx); err != nil || at.N >= s.After.N {

@@ -7,25 +7,16 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 
-	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/record/statelog"
 )
 
-// Verification is what VerifyLog found.
-type Verification struct {
-	First     int64   // number of the first entry: those before it were removed
-	Last      int64   // number of the newest entry that could be applied
-	Snapshots []int64 // those that are what the entries before them come to
-	Problems  []error // nil: the log is sound
-}
-
-// VerifyLog applies the whole log to a new file in dir, and compares each snapshot with
-// what the entries before it have come to there. It returns an error only if that could
-// not be done.
-func VerifyLog(ctx context.Context, dir string, log *statelog.Log, progress func(entry int64)) (v Verification, err error) {
+// VerifyLog applies a whole log anew in the folder dir, and compares each snapshot with
+// what the entries before it have come to there. progress is called with the number of an
+// entry now and then. An error means that it could not be done.
+func VerifyLog(ctx context.Context, dir string, log *statelog.Log, progress func(entry int64)) (v record.LogVerification, err error) {
 	s, err := Open(ctx, filepath.Join(dir, "verify.db"), "verify", nil)
 	if err != nil {
 		return v, err
@@ -38,7 +29,7 @@ func VerifyLog(ctx context.Context, dir string, log *statelog.Log, progress func
 	if err != nil {
 		return v, err
 	}
-	r := &replay{database: s.db, result: Verification{First: 1}, progress: progress, snapshots: map[int64]bool{}}
+	r := &replay{database: s.db, result: record.LogVerification{First: 1}, progress: progress, snapshots: map[int64]bool{}}
 	for _, n := range numbers {
 		r.snapshots[n] = true
 	}
@@ -56,7 +47,7 @@ func VerifyLog(ctx context.Context, dir string, log *statelog.Log, progress func
 // replay is a verification in progress.
 type replay struct {
 	*database
-	result    Verification
+	result    record.LogVerification
 	progress  func(entry int64)
 	snapshots map[int64]bool // that there are
 	batch     []located      // read, and not applied
@@ -183,42 +174,4 @@ func firstDifference(replayed, stored []string) error {
 		return fmt.Errorf("%d rows and %d", len(replayed), len(stored))
 	}
 	return fmt.Errorf("table %s differs (%d rows, and %d in the snapshot)", rows[0].Table, len(replayed), len(stored))
-}
-
-// Digests returns every digest that the records of any project name, wherever it is:
-// what one of them stands for may be needed.
-func (s *Store) Digests(ctx context.Context) (map[delivery.Digest]bool, error) {
-	tables, err := loggedTables(ctx, s.db.read)
-	if err != nil {
-		return nil, err
-	}
-	all, err := (&view{tables: tables}).allRows(ctx, s.db.read)
-	if err != nil {
-		return nil, err
-	}
-	found := map[delivery.Digest]bool{}
-	for _, r := range all {
-		for _, value := range r.Row {
-			if text, ok := value.(string); ok {
-				noteDigests(text, found)
-			}
-		}
-	}
-	return found, nil
-}
-
-const digestPrefix = "sha256:"
-
-func noteDigests(text string, found map[delivery.Digest]bool) {
-	const length = 64
-	for {
-		i := strings.Index(text, digestPrefix)
-		if i < 0 {
-			return
-		}
-		text = text[i+len(digestPrefix):]
-		if d := delivery.Digest(digestPrefix + text[:min(length, len(text))]); d.Valid() {
-			found[d] = true
-		}
-	}
 }

@@ -65,9 +65,13 @@ type Log struct {
 
 const identityKey = "log.json"
 
-const entryPrefix = "log/"
+// EntryPrefix begins the keys of the entries.
+const EntryPrefix = "log/"
 
-func entryKey(n int64) string { return fmt.Sprintf(entryPrefix+"%012d.json", n) }
+// EntryNumber returns the number of the entry that a key is of.
+func EntryNumber(key string) (n int64, ok bool) { return numberOf(key, EntryPrefix) }
+
+func entryKey(n int64) string { return fmt.Sprintf(EntryPrefix+"%012d.json", n) }
 
 // Open finds the log in the store. One that is empty begins a new log, once it has
 // shown that it creates an object only if there is none.
@@ -110,7 +114,7 @@ func (l *Log) begin(ctx context.Context, now time.Time) ([]byte, error) {
 	if err := l.probe(ctx); err != nil {
 		return nil, err
 	}
-	found, err := l.Store.List(ctx, entryPrefix, "", 1)
+	found, err := l.Store.List(ctx, EntryPrefix, "", 1)
 	if err != nil {
 		return nil, err
 	}

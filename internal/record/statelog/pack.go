@@ -23,11 +23,12 @@ const maxInline = 1 << 20
 // maxUnpacked is how many bytes packed rows, or a snapshot, may come to.
 const maxUnpacked = 1 << 30
 
-const rowsPrefix = "rows/"
+// RowsPrefix begins the keys of rows that are not in their entry.
+const RowsPrefix = "rows/"
 
 // rowsKey begins with the entry's number: who removes the entry finds it.
 func rowsKey(n int64, packed delivery.Digest) string {
-	return fmt.Sprintf(rowsPrefix+"%012d-%s.json.deflate", n, strings.TrimPrefix(string(packed), "sha256:"))
+	return fmt.Sprintf(RowsPrefix+"%012d-%s.json.deflate", n, strings.TrimPrefix(string(packed), "sha256:"))
 }
 
 // pack moves many rows to an object of their own, which is there before the entry is.

@@ -29,9 +29,10 @@ type PrunePoint struct {
 	At       time.Time       `json:"at"`       // for people: nothing depends on it
 }
 
-const pointPrefix = "pruned/"
+// PointPrefix begins the keys of the prune points.
+const PointPrefix = "pruned/"
 
-func pointKey(n int64) string { return fmt.Sprintf(pointPrefix+"%012d.json", n) }
+func pointKey(n int64) string { return fmt.Sprintf(PointPrefix+"%012d.json", n) }
 
 // recency is how long it stays certain that no entry after a position was removed: an
 // entry that was not there a moment ago is far too young (MinRetention). Only a process
@@ -94,7 +95,7 @@ func (l *Log) checkNewest(ctx context.Context, n int64, asked wait.Moment) (bool
 
 // prunedAfter reports whether there is a prune point after entry n.
 func (l *Log) prunedAfter(ctx context.Context, n int64) (bool, error) {
-	found, err := l.Store.List(ctx, pointPrefix, pointKey(n), 1)
+	found, err := l.Store.List(ctx, PointPrefix, pointKey(n), 1)
 	if err != nil {
 		return false, fmt.Errorf("look up what was removed from the shared state: %w", err)
 	}
@@ -103,7 +104,7 @@ func (l *Log) prunedAfter(ctx context.Context, n int64) (bool, error) {
 
 // PrunePoint returns the newest prune point; the zero one without any.
 func (l *Log) PrunePoint(ctx context.Context) (p PrunePoint, err error) {
-	numbers, err := l.numbers(ctx, pointPrefix)
+	numbers, err := l.numbers(ctx, PointPrefix)
 	if err != nil || len(numbers) == 0 {
 		return p, err
 	}

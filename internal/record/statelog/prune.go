@@ -81,10 +81,10 @@ func (l *Log) Prune(ctx context.Context, opts PruneOptions) (p Pruned, err error
 		prefix string
 		match  func(port.Object) bool
 	}{
-		{&p.Entries, entryPrefix, upTo(entryPrefix, point)},
-		{&p.Entries, rowsPrefix, upTo(rowsPrefix, point)},
-		{&p.Snapshots, snapshotPrefix, upTo(snapshotPrefix, point-1)},
-		{&points, pointPrefix, upTo(pointPrefix, point-1)},
+		{&p.Entries, EntryPrefix, upTo(EntryPrefix, point)},
+		{&p.Entries, RowsPrefix, upTo(RowsPrefix, point)},
+		{&p.Snapshots, SnapshotPrefix, upTo(SnapshotPrefix, point-1)},
+		{&points, PointPrefix, upTo(PointPrefix, point-1)},
 		{&p.Abandoned, beatPrefix, abandoned},
 		{&p.Abandoned, probePrefix, abandoned},
 	} {

@@ -111,6 +111,11 @@ func TestLog_Prune(t *testing.T) {
 			t.Errorf("read after %d: %d, error = %v, want ErrPruned before 6 only", n, got, err)
 		}
 	}
+	for n := int64(1); n <= 12; n++ {
+		if got, err := o.machine(t).DigestAt(t.Context(), n); err != nil || got != o.at[n].Digest {
+			t.Errorf("digest of entry %d = %s (error = %v), want %s", n, got, err, o.at[n].Digest)
+		}
+	}
 	if _, err := running.Append(t.Context(), o.at[12], rows("13")); err != nil {
 		t.Errorf("a machine that was reading meanwhile: %v", err)
 	}

@@ -35,11 +35,11 @@ func (l *Log) Replay(ctx context.Context, base func(Snapshot) error, each func(E
 
 // checkEnd returns fault.Corrupt if there are entries after n, but not the next one.
 func (l *Log) checkEnd(ctx context.Context, n int64) error {
-	later, err := l.Store.List(ctx, entryPrefix, entryKey(n), 1)
+	later, err := l.Store.List(ctx, EntryPrefix, entryKey(n), 1)
 	if err != nil || len(later) == 0 {
 		return err
 	}
-	if next, ok := numberOf(later[0].Key, entryPrefix); ok && next == n+1 {
+	if next, ok := numberOf(later[0].Key, EntryPrefix); ok && next == n+1 {
 		return nil // added meanwhile
 	}
 	return l.explainHole(ctx, n+1)

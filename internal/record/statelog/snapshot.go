@@ -40,9 +40,10 @@ func (s Snapshot) Content() (io.ReadCloser, error) {
 	return r.IOReadCloser(), nil
 }
 
-const snapshotPrefix = "snap/"
+// SnapshotPrefix begins the keys of the snapshots.
+const SnapshotPrefix = "snap/"
 
-func snapshotKey(n int64) string { return fmt.Sprintf(snapshotPrefix+"%012d.zst", n) }
+func snapshotKey(n int64) string { return fmt.Sprintf(SnapshotPrefix+"%012d.zst", n) }
 
 // SaveSnapshot stores a snapshot with its content unless there is one of the position:
 // any machine may write it. The object is a line of JSON, and the packed content.
@@ -92,7 +93,7 @@ func (l *Log) NewestSnapshot(ctx context.Context, schema int) (Snapshot, error) 
 
 // Snapshots returns the numbers of the entries that there are snapshots after, ascending.
 func (l *Log) Snapshots(ctx context.Context) ([]int64, error) {
-	numbers, err := l.numbers(ctx, snapshotPrefix)
+	numbers, err := l.numbers(ctx, SnapshotPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("list the snapshots of the shared state: %w", err)
 	}

@@ -1,0 +1,91 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// recordsPath is the file of the records that one machine has for itself.
+func recordsPath(home string) string { return filepath.Join(home, "slipway.db") }
+
+// PushResult is what `slipway state push` brought into a shared state.
+type PushResult struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+	Runs int    `json:"runs"`
+	Rows int    `json:"rows"` // of all records
+}
+
+// PushState brings the records of this machine into the shared state, which has to be
+// empty. The file that they were in stays.
+func (a *App) PushState(ctx context.Context) (result PushResult, err error) {
+	err = a.withSession(ctx, func(s *session) error {
+		if err := s.needShared(); err != nil {
+			return err
+		}
+		result.From, result.To = recordsPath(s.workspace.Home), s.deps.Shared.Location
+		if _, err := os.Stat(result.From); errors.Is(err, fs.ErrNotExist) {
+			return fault.New(fault.NotFound, "this machine has no records: %s not found", result.From).
+				Hint("a shared state needs none: the first run begins it")
+		}
+		done, err := s.deps.Maintenance.Import(ctx, result.From)
+		result.Runs, result.Rows = done.Runs, done.Rows
+		return err
+	})
+	return result, err
+}
+
+// PullResult is what `slipway state pull` wrote.
+type PullResult struct {
+	From string `json:"from"`
+	To   string `json:"to"` // the state folder
+}
+
+// PullState writes the records of the shared state to a new state folder, relative to
+// where the command was given, that works without it.
+func (a *App) PullState(ctx context.Context, dir string) (result PullResult, err error) {
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(a.Dir, dir)
+	}
+	result.To = dir
+	err = a.withPreviewSession(ctx, func(s *session) error {
+		if err := s.needShared(); err != nil {
+			return err
+		}
+		result.From = s.deps.Shared.Location
+		if s.deps.Maintenance == nil {
+			return fault.New(fault.NotFound, "nothing was shared in %s yet", result.From)
+		}
+		return s.exportTo(ctx, dir)
+	})
+	return result, err
+}
+
+func (s *session) exportTo(ctx context.Context, dir string) error {
+	path := recordsPath(dir)
+	if hasRecords(dir) {
+		return fault.New(fault.Conflict, "%s has records already", dir).Hint("name a new folder")
+	}
+	if err := prepareHome(dir); err != nil {
+		return err
+	}
+	whole, err := os.MkdirTemp(dir, "pull-*") // the file appears with all that is in it
+	if err != nil {
+		return fmt.Errorf("copy the records: %w", err)
+	}
+	defer os.RemoveAll(whole)
+	copied := recordsPath(whole)
+	if err := s.deps.Maintenance.Export(ctx, copied); err != nil {
+		return err
+	}
+	if err := os.Link(copied, path); err != nil {
+		return fault.New(fault.FileKind(err), "copy the records to %s", path).Cause(err)
+	}
+	return nil
+}
