@@ -57,7 +57,7 @@ func (a *App) RunEvents(ctx context.Context, ref string) (out RunDetails, err er
 		if out.Report, err = s.report(ctx, r); err != nil {
 			return err
 		}
-		found := false
+		var found bool
 		if out.Events, found, err = s.events(ctx, r.ID); err == nil && !found {
 			out.Removed = true
 			out.Events, err = s.recordedEvents(ctx, r)

@@ -50,6 +50,7 @@ func (x *execution) share(ctx context.Context, r step.Request, result step.Resul
 		if _, err := os.Lstat(path); err != nil {
 			continue // it names what it has not made
 		}
+		r.Progress("saving %s for other machines", filepath.Base(path))
 		b, err := x.e.Blobs.Save(ctx, path)
 		if err != nil {
 			x.notShared(ctx, r, err)

@@ -82,7 +82,7 @@ func fileLab(t *testing.T, home string) *lab {
 		}
 		model, err := os.ReadFile(out.Model)
 		if err != nil {
-			return step.FailWith(err), nil //nolint:nilerr // the verdict
+			return step.FailWith(err), nil
 		}
 		return step.Succeed("", map[string]any{"pushed": string(model)})
 	}

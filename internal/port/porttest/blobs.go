@@ -242,6 +242,10 @@ func testBlobsAtOnce(t *testing.T, open func() port.Blobs) {
 	for i := range 6 {
 		wantBlobTree(t, filepath.Join(dst, string(rune('a'+i))), tree)
 	}
+	b, one := saveBlob(t, open(), src), filepath.Join(dst, "one")
+	blobTree{"damaged": ""}.write(t, one)
+	concurrently(t, 6, []port.Blobs{open(), open()}, func(s port.Blobs, _ int) error { return s.Fetch(t.Context(), b, one) })
+	wantBlobTree(t, one, tree)
 }
 
 func testBlobsCancelled(t *testing.T, s port.Blobs) {

@@ -47,7 +47,10 @@ func (s *Store) fetch(ctx context.Context, b port.Blob, path string) error {
 	if err := checkSize(b, files); err != nil {
 		return err
 	}
-	if b.Folder && hasExactly(ctx, path, files) || !b.Folder && hasFile(ctx, path, files[0]) {
+	isThere := func() bool {
+		return b.Folder && hasExactly(ctx, path, files) || !b.Folder && hasFile(ctx, path, files[0])
+	}
+	if isThere() {
 		return nil
 	}
 	tmp, err := os.MkdirTemp(filepath.Dir(path), ".new-*")
@@ -64,7 +67,16 @@ func (s *Store) fetch(ctx context.Context, b port.Blob, path string) error {
 	if err != nil {
 		return err
 	}
-	return replace(made, path, filepath.Join(tmp, "old"))
+	if os.Rename(made, path) == nil {
+		return nil
+	}
+	for n := range tries {
+		err = replace(made, path, filepath.Join(tmp, fmt.Sprint("old", n)))
+		if err == nil || isThere() { // another process was faster
+			return nil
+		}
+	}
+	return err
 }
 
 // Files returns the files of a folder that was saved.
@@ -200,12 +212,8 @@ func hasFile(ctx context.Context, path string, want File) bool {
 
 // replace gives what was made its place; what was there goes to old.
 func replace(made, path, old string) error {
-	err := os.Rename(made, path)
-	if err == nil {
-		return nil
-	}
-	if moved := os.Rename(path, old); moved != nil && !errors.Is(moved, fs.ErrNotExist) {
-		return errors.Join(err, moved)
+	if err := os.Rename(path, old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return os.Rename(made, path)
 }
