@@ -24,8 +24,8 @@ type PrunedContent struct {
 	Logs  statelog.Count `json:"logs"`  // of runs
 }
 
-// PruneContent removes logs of runs, and blobs that neither the records nor another blob
-// name, if they are older than minAge by the store's clock. named is what the records
+// PruneContent removes logs of runs, and blobs that neither the records nor a set nor
+// another blob name, if they are older than minAge by the store's clock. named is what the records
 // name. What a run is about to name is younger: it was saved, or saved again, lately
 // (blobs.RefreshAge); should it be removed nevertheless, it is made again.
 func (s *State) PruneContent(ctx context.Context, minAge time.Duration, named map[delivery.Digest]bool, dry bool) (p PrunedContent, err error) {
@@ -47,6 +47,15 @@ func (s *State) PruneContent(ctx context.Context, minAge time.Duration, named ma
 		}
 		if d, ok := blobs.DigestOf(o.Key); ok {
 			there[d] = o
+		}
+	}
+	// Members of sets, such as signatures of a manifest, are named by their keys.
+	for o, err := range port.AllObjects(ctx, s.Objects, blobs.SetPrefix) {
+		if err != nil {
+			return p, fmt.Errorf("list the sets in %s: %w", s.Location, err)
+		}
+		if d, ok := blobs.MemberOf(o.Key); ok {
+			named[d] = true
 		}
 	}
 	if err := s.follow(ctx, named, there); err != nil {

@@ -97,6 +97,11 @@ func TestState_PruneContent(t *testing.T) {
 		// What a text names is no reason to keep something.
 		"text": p.save(t, "not a document: "+string(delivery.DigestOf([]byte("nothing names this")))),
 	}
+	all["signature layer"] = p.save(t, "a signature")
+	all["signature"] = p.save(t, fmt.Sprintf(`{"layers":[{"digest":"%s"}]}`, all["signature layer"]))
+	if err := p.blobs.AddTo(t.Context(), "of a manifest", all["signature"]); err != nil {
+		t.Fatal(err)
+	}
 	p.put(t, "runs/retail/20260101-000000-aaaa/1/events.jsonl.gz")
 	p.now = p.now.Add(age - time.Hour)
 	p.put(t, "runs/retail/20260301-000000-aaaa/1/events.jsonl.gz")
@@ -114,7 +119,7 @@ func TestState_PruneContent(t *testing.T) {
 	if err != nil || got.Blobs.Objects != 1 || got.Logs.Objects != 1 || got != would {
 		t.Errorf("pruned %+v (error = %v), dry run: %+v, want one blob and one log", got, err, would)
 	}
-	want := []string{"again", "config", "file", "folder", "layer", "manifest", "text", "young"}
+	want := []string{"again", "config", "file", "folder", "layer", "manifest", "signature", "signature layer", "text", "young"}
 	if left := p.left(t, all); !slices.Equal(left, want) {
 		t.Errorf("left = %q, want %q", left, want)
 	}
