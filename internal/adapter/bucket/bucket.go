@@ -13,6 +13,7 @@ import (
 	"cloud.google.com/go/storage"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/azureblob" // azblob://
@@ -32,6 +33,7 @@ type Store struct {
 	bucket *blob.Bucket
 	prefix string // of all keys, with its slash
 	name   string // for messages, without the query
+	host   string // name of the bucket
 	isS3   bool
 	found  atomic.Bool // the bucket was
 }
@@ -54,7 +56,7 @@ func Open(ctx context.Context, u *url.URL) (*Store, error) {
 	if prefix != "" {
 		prefix += "/"
 	}
-	return &Store{bucket: b, prefix: prefix, name: withoutQuery(u), isS3: u.Scheme == "s3"}, nil
+	return &Store{bucket: b, prefix: prefix, name: withoutQuery(u), host: u.Host, isS3: u.Scheme == "s3"}, nil
 }
 
 // silence opens the bucket again with a client that does not log: by default the SDK
@@ -173,6 +175,12 @@ func startAfter(key string) func(as func(any) bool) error {
 
 // Delete implements port.ObjectStore.
 func (s *Store) Delete(ctx context.Context, key string) error {
+	var client *s3.Client
+	if s.bucket.As(&client) { // that of the kit looks first whether the object is there
+		path := s.prefix + key
+		_, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.host, Key: &path})
+		return s.explain(ctx, "delete", key, err)
+	}
 	err := s.bucket.Delete(ctx, s.prefix+key)
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return nil
@@ -191,7 +199,7 @@ func (s *Store) explain(ctx context.Context, action, key string, err error) erro
 		return context.Cause(ctx)
 	}
 	kind, hint := fault.Unavailable, ""
-	switch gcerrors.Code(err) {
+	switch codeOf(err) {
 	case gcerrors.NotFound:
 		kind = fault.NotFound
 		if action != "open" || s.isMissing(ctx) {
@@ -204,6 +212,21 @@ func (s *Store) explain(ctx context.Context, action, key string, err error) erro
 		kind = fault.Exhausted
 	}
 	return fault.New(kind, "%s %s in %s", action, key, s.name).Hint("%s", hint).Cause(err)
+}
+
+// codeOf returns what kind of error it is, also of the S3 client's own.
+func codeOf(err error) gcerrors.ErrorCode {
+	var own smithy.APIError
+	if code := gcerrors.Code(err); code != gcerrors.Unknown || !errors.As(err, &own) {
+		return code
+	}
+	switch own.ErrorCode() {
+	case "AccessDenied":
+		return gcerrors.PermissionDenied
+	case "NoSuchBucket":
+		return gcerrors.NotFound
+	}
+	return gcerrors.Unknown
 }
 
 // isMissing reports whether what was not found is the bucket, not the object. Only a
