@@ -143,9 +143,7 @@ func (d *database) catchUp(ctx context.Context) (advanced bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("read the shared state: %w", err)
 	}
-	d.view.mu.Lock()
-	d.view.seen = begun
-	d.view.mu.Unlock()
+	d.view.note(begun)
 	return end != start, nil
 }
 
@@ -263,13 +261,27 @@ func (d *database) publish(ctx context.Context, at statelog.Position, rows []row
 		return at, err
 	}
 	e := statelog.Entry{Schema: len(migrations()), At: d.clock(), Rows: document}
+	asked := time.Now()
 	added, err := d.view.log.Append(ctx, at, e)
 	if err != nil {
 		return at, err
 	}
 	// It counts from here on. If it can't be applied now, the next catch-up does it.
 	e.N, e.Prev = added.N, at.Digest
-	return added, d.applyEntries(context.WithoutCancel(ctx), []located{{e, added}})
+	if err := d.applyEntries(context.WithoutCancel(ctx), []located{{e, added}}); err != nil {
+		return added, err
+	}
+	d.view.note(asked) // that it could be added shows that there was nothing else
+	return added, nil
+}
+
+// note remembers that the view was up to date at a moment.
+func (v *view) note(at time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if at.After(v.seen) {
+		v.seen = at
+	}
 }
 
 // rehearse runs do on the view and rolls it back. It returns the rows that it
