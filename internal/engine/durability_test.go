@@ -8,7 +8,7 @@ import (
 
 // TestOpenDatabase_Durable: a checkpoint that was acknowledged is on the disk.
 func TestOpenDatabase_Durable(t *testing.T) {
-	db, err := openDatabase(filepath.Join(t.TempDir(), "a b?#%", "engine.db"))
+	db, err := openDatabase(filepath.Join(t.TempDir(), "a b?#%", "engine.db"), true)
 	if err != nil {
 		t.Fatal(err)
 	}

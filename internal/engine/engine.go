@@ -66,7 +66,7 @@ func (e *Engine) Run(ctx context.Context, p plan.Plan) (record.Run, error) {
 	if err := e.check(p); err != nil {
 		return record.Run{}, err
 	}
-	ctx, own, err := e.ownRun(ctx, p.Run)
+	ctx, own, err := e.ownRun(ctx, p.Run, (*owner).takeNew)
 	if err != nil {
 		return record.Run{}, err
 	}
@@ -90,7 +90,7 @@ func (e *Engine) Resume(ctx context.Context, id delivery.RunID) (record.Run, err
 	if err != nil || run.State == record.Ended {
 		return run, err
 	}
-	ctx, own, err := e.ownRun(ctx, id)
+	ctx, own, err := e.ownRun(ctx, id, (*owner).take)
 	if err != nil {
 		return run, err
 	}
@@ -150,8 +150,8 @@ func (e *Engine) takeOver(ctx context.Context, id delivery.RunID) (record.Run, e
 }
 
 // ownRun takes the right to work on the run; fault.Conflict if another process has it.
-func (e *Engine) ownRun(ctx context.Context, id delivery.RunID) (context.Context, *owner, error) {
-	owned, o, free, err := e.own(ctx, id)
+func (e *Engine) ownRun(ctx context.Context, id delivery.RunID, take takeFunc) (context.Context, *owner, error) {
+	owned, o, free, err := e.ownBy(ctx, id, take)
 	if err != nil {
 		return ctx, nil, err
 	}

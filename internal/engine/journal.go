@@ -32,16 +32,20 @@ const (
 	resultPollInterval = 5 * time.Millisecond
 )
 
-// openDatabase opens the journal's file. A checkpoint that was answered is on the
-// disk: DBOS's own pool would wait for less (synchronous=NORMAL). One connection
-// is faster than several, which would wait for each other by polling.
-func openDatabase(path string) (*sql.DB, error) {
+// openDatabase opens the journal's file. Where it is durable, a checkpoint that was
+// answered is on the disk: DBOS's own pool would wait for less (synchronous=NORMAL). One
+// connection is faster than several, which would wait for each other by polling.
+func openDatabase(path string, durable bool) (*sql.DB, error) {
+	synchronous := "OFF"
+	if durable {
+		synchronous = "FULL"
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, unwritable(path, err)
 	}
 	name := url.URL{
 		Scheme: "file", OmitHost: true, Path: path,
-		RawQuery: "_txlock=immediate&_pragma=busy_timeout(15000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)",
+		RawQuery: "_txlock=immediate&_pragma=busy_timeout(15000)&_pragma=journal_mode(WAL)&_pragma=synchronous(" + synchronous + ")&_pragma=foreign_keys(1)",
 	}
 	db, err := sql.Open("sqlite", name.String())
 	if err != nil {
@@ -70,7 +74,7 @@ func (x *execution) journal(ctx context.Context) (dbos.Context, error) {
 		return nil, err
 	}
 	path := x.database()
-	db, err := openDatabase(path)
+	db, err := openDatabase(path, x.e.Owners == nil) // nothing reads a turn's own journal again
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -46,6 +47,13 @@ type owner struct {
 // is replaced by one that ends with ErrSuspend once it is lost, and under which the
 // records are changed in the name of the claim.
 func (e *Engine) own(ctx context.Context, id delivery.RunID) (owned context.Context, o *owner, free bool, err error) {
+	return e.ownBy(ctx, id, (*owner).take)
+}
+
+// takeFunc claims a run: take, or takeNew.
+type takeFunc func(*owner, context.Context, *Engine, delivery.RunID) (asked wait.Moment, free bool, err error)
+
+func (e *Engine) ownBy(ctx context.Context, id delivery.RunID, take takeFunc) (owned context.Context, o *owner, free bool, err error) {
 	l, free, err := tryLock(e.runLock(id))
 	if err != nil || !free {
 		return ctx, nil, false, err
@@ -55,7 +63,7 @@ func (e *Engine) own(ctx context.Context, id delivery.RunID) (owned context.Cont
 		return ctx, o, true, nil
 	}
 	o.owners = e.Owners
-	asked, free, err := o.take(ctx, e, id)
+	asked, free, err := take(o, ctx, e, id)
 	if err != nil || !free {
 		l.release()
 		return ctx, nil, false, err
@@ -85,12 +93,33 @@ func (o *owner) take(ctx context.Context, e *Engine, id delivery.RunID) (asked w
 		return asked, false, err
 	}
 	// The lock proves that no process of this machine works on it any more.
-	claim := record.Ownership{Run: id, Epoch: seen.Epoch, Holder: e.Name(), Machine: e.Machine}
-	o.claim, err = o.owners.Claim(ctx, claim)
-	if fault.Is(err, fault.Conflict) {
-		return asked, false, nil // another machine was faster
+	free, err = o.claimAfter(ctx, e, seen.Ownership)
+	return asked, free, err
+}
+
+// takeNew claims a run that is not queued yet: no other machine knows it, so there is no
+// owner to look for, and nobody who could see the claim before the beat.
+func (o *owner) takeNew(ctx context.Context, e *Engine, id delivery.RunID) (asked wait.Moment, free bool, err error) {
+	asked = wait.Now()
+	var beat error
+	var beating sync.WaitGroup
+	beating.Go(func() { beat = o.owners.Beat(ctx, id, 1) })
+	free, err = o.claimAfter(ctx, e, record.Ownership{Run: id})
+	beating.Wait()
+	if err == nil && beat == nil && !free { // a process was killed before it had queued the run
+		return o.take(ctx, e, id)
 	}
-	return asked, err == nil, err
+	return asked, free && beat == nil, errors.Join(err, beat)
+}
+
+// claimAfter makes this process the owner after the one that was seen, unless another
+// machine is faster.
+func (o *owner) claimAfter(ctx context.Context, e *Engine, seen record.Ownership) (free bool, err error) {
+	o.claim, err = o.owners.Claim(ctx, record.Ownership{Run: seen.Run, Epoch: seen.Epoch, Holder: e.Name(), Machine: e.Machine})
+	if fault.Is(err, fault.Conflict) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // beat keeps the claim alive, and calls lose once the last beat that arrived is so old
@@ -114,8 +143,9 @@ func (o *owner) beat(ctx context.Context, last wait.Moment, t ownerTimeouts, los
 
 // release lets the run go, to any machine at once.
 func (o *owner) release() {
+	var published sync.WaitGroup // by then: what the run printed is under the claim's own name
 	if o.publish != nil {
-		o.publish()
+		published.Go(o.publish)
 	}
 	if o.owners != nil {
 		o.stop()
@@ -124,6 +154,7 @@ func (o *owner) release() {
 		_ = o.owners.Release(ctx, o.claim.Run, o.claim.Epoch) // else they wait for the timeout
 		done()
 	}
+	published.Wait()
 	o.lock.release()
 }
 
