@@ -11,22 +11,16 @@ const remoteRefs = "refs/remotes/origin/"
 
 // ReadBranch implements port.BranchReader, from what was fetched of origin.
 func (s Source) ReadBranch(ctx context.Context, branch, path string) (content []byte, name string, ok bool, err error) {
-	repo, err := s.openRepository(ctx)
-	if err != nil {
-		return nil, "", false, err
-	}
 	ref := remoteRefs + branch
 	if branch == "" {
-		if ref, err = s.ifThere(ctx, "symbolic-ref", "--quiet", remoteRefs+"HEAD"); err != nil || ref == "" {
-			return nil, "", false, err
-		}
+		ref += "HEAD"
 	}
-	commit, err := s.ifThere(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", ref+"^{commit}")
-	if err != nil || commit == "" {
+	full, err := s.ifThere(ctx, "rev-parse", "--verify", "--quiet", "--symbolic-full-name", ref)
+	if err != nil || full == "" {
 		return nil, "", false, err
 	}
-	name = strings.TrimPrefix(ref, "refs/remotes/")
-	blob, err := s.ifThere(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", commit+":"+repo.prefix+path)
+	name = strings.TrimPrefix(full, "refs/remotes/")
+	blob, err := s.ifThere(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", full+":./"+path) // of this folder
 	if err != nil || blob == "" {
 		return nil, name, false, err
 	}
