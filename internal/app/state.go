@@ -75,15 +75,6 @@ const viewsName = "state"
 // Views is the folder of this machine's views of shared states.
 func (w Workspace) Views() string { return filepath.Join(w.Home, viewsName) }
 
-// stateName is the place of the shared state for people.
-func (s *session) stateName() string {
-	u, _, err := s.app.Kinds.ParseStateURL(s.workspace.State)
-	if err != nil {
-		return ""
-	}
-	return extension.StateName(u)
-}
-
 // nameState is a place for people, also of one that can't be opened here.
 func (s *session) nameState(location string) string {
 	if location == "" {

@@ -20,6 +20,7 @@ type StateView struct {
 	RunLogs      statelog.Count         `json:"run_logs,omitzero"`  //
 	Runs         []OwnedRun             `json:"runs"`               // that have not ended
 	Environments []delivery.Environment `json:"environments_here"`  // that every machine has for itself
+	Anchors      []EnvironmentAnchor    `json:"anchors"`            // what the targets remember
 	Unpushed     bool                   `json:"unpushed,omitempty"` // this machine has records that are not in the shared state
 }
 
@@ -70,7 +71,7 @@ func (s *session) showState(ctx context.Context, home string) (StateView, error)
 	if err != nil {
 		return v, err
 	}
-	v.Runs = runs
+	v.Runs, v.Anchors = runs, s.anchors(ctx)
 	shared := s.deps.Shared
 	if shared == nil {
 		return v, nil

@@ -76,6 +76,9 @@ func TestRun_Log(t *testing.T) {
 			if got := p.run("status", "--env", "dev"); got.code != 0 || !strings.Contains(got.stdout+got.stderr, c.says) {
 				t.Errorf("status: exit code %d, want 0 and a note: ... %s\n%s%s", got.code, c.says, got.stdout, got.stderr)
 			}
+			if got := p.run("state", "show"); got.code != 0 || !strings.Contains(got.stdout, c.says) {
+				t.Errorf("state show: exit code %d, want ... %s\n%s%s", got.code, c.says, got.stdout, got.stderr)
+			}
 			if got := p.run("run", "--env", "prod"); got.code != 0 {
 				t.Errorf("a run in an environment that no log has deployed to: exit code %d, want 0\n%s", got.code, got.stderr)
 			}
@@ -114,6 +117,9 @@ func TestStateAdopt(t *testing.T) {
 	}
 	if got := p.run("status", "--env", "dev", "--json"); decode[app.Status](t, got).Release != serving {
 		t.Errorf("the history of the target was not imported:\n%s", got.stdout)
+	}
+	if got := p.run("state", "show"); got.code != 0 || !strings.Contains(got.stdout, "dev          belongs to this state, as of entry 2 (adopted by ann, ") {
+		t.Errorf("state show: exit code %d, want who adopted dev\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	if got := p.run("run", "--env", "dev"); got.code != 0 {
 		t.Errorf("run afterwards: exit code %d\n%s", got.code, got.stderr)

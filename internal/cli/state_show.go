@@ -39,6 +39,7 @@ func (c *Command) printState(v app.StateView) {
 	}
 	if !v.Shared {
 		line("state", "%s (of this machine alone)", v.Location)
+		c.printAnchors(v.Anchors)
 		c.printOwners(v.Runs)
 		return
 	}
@@ -58,9 +59,28 @@ func (c *Command) printState(v app.StateView) {
 		}
 		line("not shared", "%s: what is deployed there is on one machine, and each has that for itself", strings.Join(names, ", "))
 	}
+	c.printAnchors(v.Anchors)
 	c.printOwners(v.Runs)
 	if v.Unpushed {
 		fmt.Fprintln(c.Stdout, "this machine has records that are not shared: bring them there with `slipway state push`, before the first run")
+	}
+}
+
+// printAnchors prints which shared state the environments belong to.
+func (c *Command) printAnchors(anchors []app.EnvironmentAnchor) {
+	for _, a := range anchors {
+		text := a.Problem
+		switch m := a.Anchor.Mark; {
+		case text != "":
+		case m.Log == "":
+			text = "belongs to no shared state"
+		default:
+			text = fmt.Sprintf("belongs to this state, as of entry %d", m.Entry)
+		}
+		if d := a.Anchor.Adopted; d != nil {
+			text += fmt.Sprintf(" (adopted by %s, %s: %s)", d.By, c.formatTime(d.At), d.Why)
+		}
+		fmt.Fprintf(c.Stdout, "%-12s %s\n", a.Environment, text)
 	}
 }
 
