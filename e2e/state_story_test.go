@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -31,6 +32,7 @@ func TestState_Story(t *testing.T) {
 		first := s.testTrainApproveDeploy()
 		second := s.testNextRelease(first)
 		s.testRollBack(first, second)
+		s.testOtherState(first)
 		s.testNothingChanged(first)
 		hook.wantOnce(t)
 		s.wantLogs(first)
@@ -98,6 +100,16 @@ func (s *stateProject) testRollBack(first, second result) {
 	}
 	s.slipway("plan", "--env", "prod").wantExit(2).wantText("quarantined as " + second.report.Release)
 	s.requireServing("tiny", first.report.Release)
+}
+
+// testOtherState names an empty state, and none at all, where nothing is quarantined and
+// nothing has to be approved. The environment belongs to the state that it has.
+func (s *stateProject) testOtherState(serving result) {
+	s.t.Helper()
+	for _, other := range []string{filepath.Join(s.base, "empty"), "none"} {
+		s.slipway("run", "--env", "prod", "--state", other).wantExit(2).wantText("slipway state adopt --env prod")
+	}
+	s.requireServing("tiny", serving.report.Release)
 }
 
 // testNothingChanged delivers again what is deployed: an empty machine finds that out
