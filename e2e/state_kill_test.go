@@ -55,7 +55,7 @@ func TestState_Kill(t *testing.T) {
 			of[a.name] += n
 		}
 		t.Attr("kills", strconv.Itoa(killed))
-		t.Logf("%d kills in %d rounds on %d machines, %.1f s a round: %v", killed, s.round, s.machines().number, time.Since(begun).Seconds()/float64(s.round), of)
+		t.Logf("%d kills in %d rounds on %d machines, %.1f s a round: %v", killed, s.round, s.shared.machines.number, time.Since(begun).Seconds()/float64(s.round), of)
 	})
 }
 
@@ -69,8 +69,6 @@ func newStateChaos(t *testing.T, driver string, rng *rand.Rand) *kubeChaos {
 	s.url = p.serviceURL("tiny")
 	return s
 }
-
-func (s *kubeChaos) machines() *machines { return s.chaosProject.project.machines }
 
 // wantModelNumbers checks that each version of the model is one model, and each model
 // one version, whatever the steps of all runs reported.
