@@ -76,15 +76,30 @@ func foundResult(document string, err error) (r step.Result, ok bool, _ error) {
 
 const touchResult = "UPDATE cache SET used_at = ? WHERE project = ? AND key = ? RETURNING result"
 
-// lookupShared notes the use on this machine only: an entry of the log for every use
-// would cost more than the cache saves.
+// shareUseAge is how old the last use that this machine has seen must be, for a use to be
+// shared: results that are used are not pruned, as long as that is after some weeks.
+const shareUseAge = 7 * 24 * time.Hour
+
+// lookupShared notes the use on this machine only, most of the time: an entry of the log
+// for every use would cost more than the cache saves.
 func (s cache) lookupShared(ctx context.Context, key delivery.Digest) (document string, err error) {
 	if err := s.refresh(ctx); err != nil {
 		return "", err
 	}
-	err = s.applying(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, touchResult, nanos(s.clock()), s.project, key).Scan(&document)
-	})
+	var used int64
+	err = first(ctx, s.read, "SELECT used_at FROM cache WHERE project = ? AND key = ?", s.project, key).Scan(&used)
+	if err != nil {
+		return "", err
+	}
+	now := s.clock()
+	touch := func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, touchResult, nanos(now), s.project, key).Scan(&document)
+	}
+	if nanos(now)-used >= int64(shareUseAge) {
+		err = s.change(ctx, "note the use of a cached result", touch)
+	} else {
+		err = s.applying(ctx, touch)
+	}
 	return document, err
 }
 
