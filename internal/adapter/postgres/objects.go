@@ -2,6 +2,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -17,6 +18,10 @@ import (
 
 // partSize is how many bytes of an object one row holds.
 const partSize = 4 << 20
+
+// maxConnections is more than what is read and written at once: a large object holds one
+// while it is read.
+const maxConnections = 24
 
 // schema makes the table, which several projects can share: each has its scope.
 const schema = `CREATE TABLE IF NOT EXISTS slipway_objects (
@@ -53,7 +58,7 @@ func Open(ctx context.Context, u *url.URL) (*Store, error) {
 	if s.db, err = sql.Open("pgx", at.String()); err != nil {
 		return nil, fault.New(fault.Invalid, "open %s", s.name).Hint("check the URL") // its own text holds the password
 	}
-	s.db.SetMaxOpenConns(8)
+	s.db.SetMaxOpenConns(maxConnections)
 	if err := s.prepare(ctx); err != nil {
 		return nil, errors.Join(s.explain(ctx, "prepare the table", "slipway_objects", err), s.db.Close())
 	}
@@ -135,19 +140,42 @@ func (s *Store) put(ctx context.Context, key string, content io.Reader) error {
 
 // Open implements port.ObjectStore.
 func (s *Store) Open(ctx context.Context, key string) (io.ReadCloser, port.Object, error) {
-	o := port.Object{Key: key}
-	var first []byte
-	err := s.db.QueryRowContext(ctx, "SELECT size, modified, content FROM slipway_objects WHERE scope = $1 AND key = $2 AND part = 0", s.scope, key).
-		Scan(&o.Size, &o.ModTime, &first)
+	o, first, err := s.openFirst(ctx, s.db, key)
 	if err != nil {
 		return nil, o, s.explain(ctx, "open", key, err)
 	}
-	return &reader{ctx: ctx, store: s, object: o, rest: first, next: 1}, o, nil
+	if int64(len(first)) == o.Size {
+		return io.NopCloser(bytes.NewReader(first)), o, nil
+	}
+	// The parts are read one after another: in a transaction they stay those of one
+	// content, whoever replaces it meanwhile.
+	tx, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return nil, o, s.explain(ctx, "open", key, err)
+	}
+	if o, first, err = s.openFirst(ctx, tx, key); err != nil {
+		return nil, o, errors.Join(s.explain(ctx, "open", key, err), tx.Rollback())
+	}
+	return &reader{ctx: ctx, tx: tx, store: s, object: o, rest: first, next: 1}, o, nil
+}
+
+// openFirst returns the object and its first part.
+func (s *Store) openFirst(ctx context.Context, from asker, key string) (o port.Object, first []byte, err error) {
+	o.Key = key
+	err = from.QueryRowContext(ctx, "SELECT size, modified, content FROM slipway_objects WHERE scope = $1 AND key = $2 AND part = 0", s.scope, key).
+		Scan(&o.Size, &o.ModTime, &first)
+	return o, first, err
+}
+
+// asker is the database, or a transaction.
+type asker interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // reader reads an object part by part.
 type reader struct {
 	ctx    context.Context
+	tx     *sql.Tx
 	store  *Store
 	object port.Object
 	rest   []byte
@@ -160,10 +188,8 @@ func (r *reader) Read(p []byte) (int, error) {
 		if r.read == r.object.Size {
 			return 0, io.EOF
 		}
-		// A part of an object that was replaced meanwhile is not found: its time differs.
-		err := r.store.db.QueryRowContext(r.ctx, `SELECT content FROM slipway_objects WHERE scope = $1 AND key = $2 AND part = $3
-			AND EXISTS (SELECT 1 FROM slipway_objects WHERE scope = $1 AND key = $2 AND part = 0 AND modified = $4)`,
-			r.store.scope, r.object.Key, r.next, r.object.ModTime).Scan(&r.rest)
+		err := r.tx.QueryRowContext(r.ctx, "SELECT content FROM slipway_objects WHERE scope = $1 AND key = $2 AND part = $3", r.store.scope, r.object.Key, r.next).
+			Scan(&r.rest)
 		if err != nil {
 			return 0, r.store.explain(r.ctx, "read", r.object.Key, err)
 		}
@@ -174,7 +200,12 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func (r *reader) Close() error { return nil }
+func (r *reader) Close() error {
+	if err := r.tx.Rollback(); !errors.Is(err, sql.ErrTxDone) && r.ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
 
 // List implements port.ObjectStore.
 func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]port.Object, error) {

@@ -21,6 +21,7 @@ func TestObjectStore(t *testing.T, fresh func(t *testing.T) (open func() port.Ob
 	t.Run("create at once", func(t *testing.T) { testCreateAtOnce(t, fresh(t)) })
 	t.Run("put", func(t *testing.T) { testPutObject(t, fresh(t)) })
 	t.Run("put at once", func(t *testing.T) { testPutAtOnce(t, fresh(t)) })
+	t.Run("put while it is read", func(t *testing.T) { testPutWhileRead(t, fresh(t)) })
 	t.Run("put fails", func(t *testing.T) { testPutFails(t, fresh(t)()) })
 	t.Run("list", func(t *testing.T) { testListObjects(t, fresh(t)()) })
 	t.Run("delete", func(t *testing.T) { testDeleteObject(t, fresh(t)()) })
@@ -120,6 +121,29 @@ func testPutAtOnce(t *testing.T, open func() port.ObjectStore) {
 	if got, err := io.ReadAll(r); err != nil || !contents[string(got)] {
 		t.Errorf("read %.20q... of %d bytes (error = %v), want one of the contents as a whole", got, len(got), err)
 	}
+}
+
+// testPutWhileRead: who reads has one content as a whole, whatever is put meanwhile.
+func testPutWhileRead(t *testing.T, open func() port.ObjectStore) {
+	s, other := open(), open()
+	before, after := bytes.Repeat([]byte("before.."), 9<<20/8), bytes.Repeat([]byte("after..."), 10<<20/8)
+	if err := s.Put(t.Context(), "blob/a", bytes.NewReader(before)); err != nil {
+		t.Fatal(err)
+	}
+	r, _, err := s.Open(t.Context(), "blob/a")
+	defer must(t, r, err).Close()
+	got := make([]byte, 1)
+	if _, err := io.ReadFull(r, got); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Put(t.Context(), "blob/a", bytes.NewReader(after)); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(r)
+	if err != nil || !bytes.Equal(append(got, rest...), before) {
+		t.Errorf("read %d bytes (error = %v), want the %d that there were when it was opened", 1+len(rest), err, len(before))
+	}
+	wantObject(t, s, "blob/a", after)
 }
 
 // testPutFails: what could not be read as a whole is not stored.
