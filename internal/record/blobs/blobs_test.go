@@ -3,18 +3,17 @@ package blobs_test
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/slipway-cd/slipway/internal/adapter/bucket"
-	"github.com/slipway-cd/slipway/internal/adapter/bucket/buckettest"
 	"github.com/slipway-cd/slipway/internal/adapter/objectfolder"
+	"github.com/slipway-cd/slipway/internal/adapter/objecttest"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -37,19 +36,19 @@ func TestStore_Folder(t *testing.T) {
 	})
 }
 
-func TestStore_S3(t *testing.T) {
-	porttest.TestBlobs(t, func(t *testing.T) func() port.Blobs {
-		at, err := url.Parse(buckettest.StartS3(t)("/prefix"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		objects, err := bucket.Open(t.Context(), at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { objects.Close() })
-		return func() port.Blobs { return &blobs.Store{Objects: objects} }
-	})
+// TestStore_Drivers holds the suite against every driver of the shared state.
+func TestStore_Drivers(t *testing.T) {
+	for _, driver := range objecttest.Drivers() {
+		t.Run(driver, func(t *testing.T) {
+			t.Parallel()
+			server := objecttest.Start(t, driver)
+			var stores atomic.Int64
+			porttest.TestBlobs(t, func(t *testing.T) func() port.Blobs {
+				objects := server.Open(t, fmt.Sprintf("retail-%d", stores.Add(1)))
+				return func() port.Blobs { return &blobs.Store{Objects: objects} }
+			})
+		})
+	}
 }
 
 // folder makes a folder with two files, and saves it.
