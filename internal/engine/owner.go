@@ -98,7 +98,7 @@ func (o *owner) take(ctx context.Context, e *Engine, id delivery.RunID) (asked w
 }
 
 // takeNew claims a run that is not queued yet: no other machine knows it, so there is no
-// owner to look for, and nobody who could see the claim before the beat.
+// owner to look for, and no reader of the claim before the beat.
 func (o *owner) takeNew(ctx context.Context, e *Engine, id delivery.RunID) (asked wait.Moment, free bool, err error) {
 	asked = wait.Now()
 	var beat error

@@ -69,7 +69,7 @@ func describe(ctx context.Context, path string) (s statelog.Snapshot, err error)
 	return s, db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&s.Schema)
 }
 
-// openCopy opens a file that nobody writes.
+// openCopy opens a file that is not written any more.
 func openCopy(path string) (*sql.DB, error) {
 	name := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "mode=ro&immutable=1"}
 	return sql.Open("sqlite", name.String())
