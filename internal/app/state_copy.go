@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // recordsPath is the file of the records that one machine has for itself.
@@ -20,6 +21,9 @@ type PushResult struct {
 	To   string `json:"to"`
 	Runs int    `json:"runs"`
 	Rows int    `json:"rows"` // of all records
+
+	Models  int      `json:"models"`            // versions whose files others can read now
+	Missing []string `json:"missing,omitempty"` // versions whose files are not on this machine
 }
 
 // PushState brings the records of this machine into the shared state, which has to be
@@ -34,11 +38,45 @@ func (a *App) PushState(ctx context.Context) (result PushResult, err error) {
 			return fault.New(fault.NotFound, "this machine has no records: %s not found", result.From).
 				Hint("a shared state needs none: the first run begins it")
 		}
+		// The files first: what others find in the records, they can use.
+		if err := s.shareModels(ctx, &result); err != nil {
+			return err
+		}
 		done, err := s.deps.Maintenance.Import(ctx, result.From)
 		result.Runs, result.Rows = done.Runs, done.Rows
 		return err
 	})
 	return result, err
+}
+
+// shareModels makes the files of the models in this machine's own records available to
+// others.
+func (s *session) shareModels(ctx context.Context, result *PushResult) (err error) {
+	sharer, ok := s.deps.Artifacts.(port.ArtifactSharer)
+	if !ok {
+		return nil
+	}
+	own := s.workspace
+	own.State = ""
+	parts, err := s.app.Factory(ctx, own)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	for m, err := range port.AllModels(ctx, parts.Models, port.ModelFilter{}) {
+		if err != nil {
+			return err
+		}
+		switch err := sharer.Share(ctx, m.ModelRef); {
+		case fault.Is(err, fault.NotFound):
+			result.Missing = append(result.Missing, m.String())
+		case err != nil:
+			return err
+		default:
+			result.Models++
+		}
+	}
+	return nil
 }
 
 // PullResult is what `slipway state pull` wrote.

@@ -10,7 +10,7 @@ func (c *Command) pushState() *cobra.Command {
 	return &cobra.Command{
 		Use: "push", Short: "Bring the records of this machine into an empty shared state", Args: noArgs,
 		Long: "Bring the records of this machine into an empty shared state: runs, releases, deployments, quarantines,\n" +
-			"approvals, models. Others see all of them or none. Runs have to be finished before. The records of this\n" +
+			"approvals, models with their files. Others see all records or none. Runs have to be finished before. The records of this\n" +
 			"machine stay where they are, and are not used any more while the state is shared.",
 		Example: "  slipway state push\n  slipway state push --state s3://bucket/retail",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -22,7 +22,10 @@ func (c *Command) pushState() *cobra.Command {
 				c.printJSON(result)
 				return nil
 			}
-			fmt.Fprintf(c.Stdout, "brought %d runs (%d rows) from %s into %s\n", result.Runs, result.Rows, result.From, result.To)
+			fmt.Fprintf(c.Stdout, "brought %d runs (%d rows) and %d models from %s into %s\n", result.Runs, result.Rows, result.Models, result.From, result.To)
+			for _, m := range result.Missing {
+				fmt.Fprintf(c.Stderr, "warning: the files of model %s are not on this machine\n", m)
+			}
 			return nil
 		},
 	}

@@ -121,3 +121,11 @@ type ArtifactStore interface {
 	// match what was stored is fault.Corrupt.
 	Fetch(ctx context.Context, m delivery.ModelRef, dir string) error
 }
+
+// ArtifactSharer is an optional ability of an ArtifactStore that keeps models on one
+// machine: it makes a model that is stored here available to the machines that share a
+// state. One that they reach already is left alone; fault.NotFound if it is not stored
+// here.
+type ArtifactSharer interface {
+	Share(ctx context.Context, m delivery.ModelRef) error
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // The embedded registry is a folder of this machine. Where machines share a state, what
@@ -39,6 +40,25 @@ func (c content) blobs() []v1.Descriptor {
 
 // isShared reports whether other machines need what is stored here.
 func (p repoRef) isShared() bool { return p.embedded != nil && p.blobs != nil }
+
+var _ port.ArtifactSharer = (*Registry)(nil)
+
+// Share implements port.ArtifactSharer.
+func (r *Registry) Share(ctx context.Context, m delivery.ModelRef) error {
+	repository, err := modelRepository(m.Group)
+	if err != nil {
+		return err
+	}
+	at, err := r.repoRef(ctx, repository)
+	if err != nil || !at.isShared() {
+		return err
+	}
+	act := "share model " + m.String()
+	if !at.embedded.IsComplete(m.Digest) {
+		return fault.New(fault.NotFound, "%s: it is not in this machine's registry", act)
+	}
+	return at.toFault(ctx, act, at.save(ctx, m.Digest))
+}
 
 // save makes what the manifest stands for available to other machines.
 func (p repoRef) save(ctx context.Context, d delivery.Digest) error {

@@ -179,3 +179,26 @@ func TestAttestations_Shared(t *testing.T) {
 		return otherMachines{t, objects}, subjects
 	})
 }
+
+// TestShared_Share: a model that was stored before the state was shared can be fetched on
+// another machine once it was shared.
+func TestShared_Share(t *testing.T) {
+	e := openEmbedded(t)
+	alone := oci.New(oci.Config{Embedded: func() (*embedded.Registry, error) { return e, nil }})
+	model, _ := storeModel(t, alone)
+	if err := alone.Share(t.Context(), model); err != nil {
+		t.Errorf("without a shared state: %v", err)
+	}
+	objects := &fake.ObjectStore{}
+	sharing := oci.New(oci.Config{Embedded: func() (*embedded.Registry, error) { return e, nil }, Blobs: &blobs.Store{Objects: objects}})
+	other := machine(t, objects)
+	if err := other.Share(t.Context(), model); !fault.Is(err, fault.NotFound) {
+		t.Errorf("a machine without the model: error = %v, want %s", err, fault.NotFound)
+	}
+	if err := sharing.Share(t.Context(), model); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Fetch(t.Context(), model, filepath.Join(t.TempDir(), "model")); err != nil {
+		t.Errorf("fetch on another machine: %v", err)
+	}
+}

@@ -118,7 +118,7 @@ func (s *State) readList(ctx context.Context, o port.Object) (string, error) {
 	defer r.Close()
 	begin := make([]byte, 1)
 	if _, err := io.ReadFull(r, begin); err != nil || !bytes.Equal(begin, []byte("{")) {
-		return "", nil //nolint:nilerr // empty, or no JSON
+		return "", nil // empty, or no JSON
 	}
 	rest, err := io.ReadAll(io.LimitReader(r, maxList))
 	return string(rest), err

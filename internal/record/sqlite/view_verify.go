@@ -124,11 +124,11 @@ func (r *replay) difference(ctx context.Context, at statelog.Position, s statelo
 	if err != nil {
 		return err
 	}
-	replayed, err := comparable(have)
+	replayed, err := sortedLines(have)
 	if err != nil {
 		return err
 	}
-	stored, err := comparable(rows)
+	stored, err := sortedLines(rows)
 	if err != nil {
 		return err
 	}
@@ -139,9 +139,9 @@ func (r *replay) difference(ctx context.Context, at statelog.Position, s statelo
 		Cause(firstDifference(replayed, stored)).Hint("%s", hint)
 }
 
-// comparable returns the rows as sorted lines. When a cached result was used last is
+// sortedLines returns the rows as lines that can be compared. When a cached result was used last is
 // known to the machine that used it only.
-func comparable(rows []row) ([]string, error) {
+func sortedLines(rows []row) ([]string, error) {
 	lines := make([]string, 0, len(rows))
 	for _, r := range rows {
 		if r.Table == "cache" {
