@@ -54,6 +54,7 @@ func TestState_Kill(t *testing.T) {
 			killed += n
 			of[a.name] += n
 		}
+		s.shared.wantVerified()
 		t.Attr("kills", strconv.Itoa(killed))
 		t.Logf("%d kills in %d rounds on %d machines, %.1f s a round: %v", killed, s.round, s.shared.machines.number, time.Since(begun).Seconds()/float64(s.round), of)
 	})

@@ -105,6 +105,12 @@ func (s *stateProject) forgetBeats() {
 	}
 }
 
+// wantVerified checks the log, its snapshots and the blobs, on another machine.
+func (s *stateProject) wantVerified() {
+	s.t.Helper()
+	s.slipway("state", "verify").wantExit(0)
+}
+
 // takeOver resumes the run on other machines, until one may: while its owner may be
 // alive, that is refused. It returns how the run ended, and how long it took until then.
 func (s *stateProject) takeOver(run string, within time.Duration) (result, time.Duration) {

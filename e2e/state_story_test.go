@@ -36,6 +36,7 @@ func TestState_Story(t *testing.T) {
 		s.testNothingChanged(first)
 		hook.wantOnce(t)
 		s.wantLogs(first)
+		s.wantVerified()
 		t.Logf("%d machines, %d entries in the log, %d objects", s.machines.number, len(s.keys("log/")), len(s.keys("")))
 	})
 }
