@@ -99,7 +99,7 @@ func (s deployments) End(ctx context.Context, id int64, state delivery.Deploymen
 		return fault.New(fault.Invalid, "end deployment %d: invalid final state %q", id, state)
 	}
 	return s.change(ctx, fmt.Sprintf("end deployment %d", id), func(tx *sql.Tx) error {
-		done, err := tx.ExecContext(ctx, "UPDATE deployments SET state = ?, reason = ?, ended_at = ? WHERE project = ? AND id = ? AND state IN (?, ?) AND "+s.machine.visible(),
+		done, err := tx.ExecContext(ctx, s.machine.restrict("UPDATE deployments SET state = ?, reason = ?, ended_at = ? WHERE project = ? AND id = ? AND state IN (?, ?)"),
 			state, reason, nanos(at), s.project, id, delivery.Deploying, delivery.Serving)
 		if err != nil {
 			return err

@@ -57,6 +57,9 @@ func (m machine) visible() string {
 		strings.Join(own, ", "), machineMark, strings.Join(hidden, ", "))
 }
 
+// restrict lets a statement, which ends with its condition, change visible rows only.
+func (m machine) restrict(statement string) string { return statement + " AND " + m.visible() }
+
 // text is a literal for SQL.
 func text(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 

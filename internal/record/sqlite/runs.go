@@ -121,8 +121,8 @@ func (s runs) Enqueue(ctx context.Context, r record.Run) (out record.Run, err er
 // Requeue implements record.Runs.
 func (s runs) Requeue(ctx context.Context, id delivery.RunID) (out record.Run, err error) {
 	err = s.change(ctx, fmt.Sprintf("queue run %s again", id), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?2, turn = turn + 1, outcome = '', cause = '', hint = '', ended_at = 0,
-			seq = (SELECT max(seq) + 1 FROM runs WHERE project = ?1) WHERE project = ?1 AND id = ?3 AND state = ?4 AND `+s.machine.visible(),
+		_, err := tx.ExecContext(ctx, s.machine.restrict(`UPDATE runs SET state = ?2, turn = turn + 1, outcome = '', cause = '', hint = '', ended_at = 0,
+			seq = (SELECT max(seq) + 1 FROM runs WHERE project = ?1) WHERE project = ?1 AND id = ?3 AND state = ?4`),
 			s.project, record.Queued, id, record.Waiting)
 		if err != nil {
 			return err
@@ -136,7 +136,7 @@ func (s runs) Requeue(ctx context.Context, id delivery.RunID) (out record.Run, e
 // Retake implements record.Runs.
 func (s runs) Retake(ctx context.Context, id delivery.RunID) (out record.Run, err error) {
 	err = s.change(ctx, fmt.Sprintf("take over run %s", id), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE runs SET turn = turn + 1 WHERE project = ? AND id = ? AND state = ? AND "+s.machine.visible(), s.project, id, record.Running)
+		_, err := tx.ExecContext(ctx, s.machine.restrict("UPDATE runs SET turn = turn + 1 WHERE project = ? AND id = ? AND state = ?"), s.project, id, record.Running)
 		if err != nil {
 			return err
 		}
@@ -206,8 +206,8 @@ func (s runs) Waiting(ctx context.Context, env delivery.Environment) ([]record.R
 // Start implements record.Runs. The first start stays the run's start.
 func (s runs) Start(ctx context.Context, id delivery.RunID, pid int, host string, at time.Time) error {
 	return s.change(ctx, fmt.Sprintf("start run %s", id), func(tx *sql.Tx) error {
-		done, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, pid = ?, host = ?,
-			started_at = CASE WHEN started_at = 0 THEN ? ELSE started_at END WHERE project = ? AND id = ? AND `+open+` AND `+s.machine.visible(),
+		done, err := tx.ExecContext(ctx, s.machine.restrict(`UPDATE runs SET state = ?, pid = ?, host = ?,
+			started_at = CASE WHEN started_at = 0 THEN ? ELSE started_at END WHERE project = ? AND id = ? AND `+open),
 			record.Running, pid, host, nanos(at), s.project, id)
 		if err != nil {
 			return err
@@ -229,8 +229,8 @@ func (s runs) Finish(ctx context.Context, id delivery.RunID, f record.RunResult)
 		state = record.Waiting
 	}
 	return s.change(ctx, fmt.Sprintf("finish run %s", id), func(tx *sql.Tx) error {
-		done, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, outcome = ?, cause = ?, hint = ?, release = ?, ended_at = ?
-			WHERE project = ? AND id = ? AND state <> ? AND `+s.machine.visible(), state, f.Outcome, f.Cause, f.Hint, f.Release, nanos(f.At), s.project, id, record.Ended)
+		done, err := tx.ExecContext(ctx, s.machine.restrict(`UPDATE runs SET state = ?, outcome = ?, cause = ?, hint = ?, release = ?, ended_at = ?
+			WHERE project = ? AND id = ? AND state <> ?`), state, f.Outcome, f.Cause, f.Hint, f.Release, nanos(f.At), s.project, id, record.Ended)
 		if err != nil {
 			return err
 		}
@@ -241,7 +241,7 @@ func (s runs) Finish(ctx context.Context, id delivery.RunID, f record.RunResult)
 // RequestCancel implements record.Runs. A run that has ended keeps no request.
 func (s runs) RequestCancel(ctx context.Context, id delivery.RunID, by delivery.Actor) error {
 	return s.change(ctx, fmt.Sprintf("request that run %s stops", id), func(tx *sql.Tx) error {
-		done, err := tx.ExecContext(ctx, "UPDATE runs SET cancel = ? WHERE project = ? AND id = ? AND cancel = '' AND state <> ? AND "+s.machine.visible(),
+		done, err := tx.ExecContext(ctx, s.machine.restrict("UPDATE runs SET cancel = ? WHERE project = ? AND id = ? AND cancel = '' AND state <> ?"),
 			actorJSON(by), s.project, id, record.Ended)
 		if err != nil {
 			return err
