@@ -103,11 +103,11 @@ func (s *session) subscriber(c config.Notify) (subscriber, error) {
 	return subscriber{n, c.Events}, err
 }
 
-// Emit stores a message for each receiver that subscribes to the outcome of the run.
-func (n *notifications) Emit(e event.Event) {
-	if e.Kind != event.RunFinished {
-		return
-	}
+// announce stores a message for each receiver that subscribes to the outcome of the run.
+// The same end of a run is the same message, whichever process announces it: a run that
+// was taken over keeps its place in the queue, and one that goes on after it waited gets
+// another one.
+func (n *notifications) announce(ctx context.Context, run record.Run, e event.Event) {
 	for _, r := range n.subscribers {
 		if len(r.outcomes) > 0 && !slices.Contains(r.outcomes, e.Outcome) {
 			continue
@@ -117,10 +117,10 @@ func (n *notifications) Emit(e event.Event) {
 			continue
 		}
 		m := port.Message{
-			ID:    fmt.Sprintf("%s-%s-%d", e.Run, e.Kind, e.Time.UnixNano()),
+			ID:    fmt.Sprintf("%s-%s-%d-%s", e.Run, e.Kind, run.Seq, e.Outcome),
 			Title: fmt.Sprintf("%s: %s", e.Environment, e.Outcome), Text: summarize(e), JSON: body,
 		}
-		if err := n.store.Post(context.Background(), r.Name(), m); err != nil {
+		if err := n.store.Post(ctx, r.Name(), m); err != nil {
 			n.warnings(event.Event{Time: n.now(), Kind: event.Notice, Run: e.Run, Text: "store a message to " + r.Name() + ": " + err.Error()})
 		}
 	}

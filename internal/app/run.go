@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 
-	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/record"
 )
 
@@ -27,7 +26,7 @@ func (s *session) execute(ctx context.Context, do func() (record.Run, error)) (R
 	if err != nil {
 		return RunReport{}, err
 	}
-	s.engine.Sink = event.Tee(s.engine.Sink, news)
+	s.engine.Announce = news.announce
 	defer s.useCache(ctx)()
 	s.recoverTargets(ctx)
 	r, err := do()

@@ -42,8 +42,12 @@ type Engine struct {
 	Parallel   int           // steps at once; default the CPUs, at least 2
 	Clock      func() time.Time
 	Redactor   *redact.Redactor // removes secrets from all that is printed and kept; nil: nothing to remove
-	ReportDead bool             // a run behind one that another machine left unfinished ends, instead of finishing it
-	PID        int              // of this process, for people
+	// Announce is given the end of a run before it is recorded, under the claim on the
+	// run: what is stored by then is there even if this process dies. Whoever takes the
+	// run over then announces the same end again. nil: no one wants to know.
+	Announce   func(ctx context.Context, run record.Run, e event.Event)
+	ReportDead bool // a run behind one that another machine left unfinished ends, instead of finishing it
+	PID        int  // of this process, for people
 	Host       string
 
 	Grace        time.Duration  // for steps that run when another fails; default 2s, negative: none

@@ -234,33 +234,6 @@ func (e *Engine) isIdle(ctx context.Context, run record.Run) (bool, error) {
 	return true, nil
 }
 
-// endIdle ends a run for which nothing has to be undone.
-func (e *Engine) endIdle(ctx context.Context, run record.Run) (record.Run, error) {
-	return e.finish(ctx, run, record.RunResult{Outcome: delivery.OutcomeCancelled, Cause: "stopped by " + run.CancelledBy.String(), Release: run.Release})
-}
-
-// finish records the end of a run and says so.
-func (e *Engine) finish(ctx context.Context, run record.Run, f record.RunResult) (record.Run, error) {
-	ctx = context.WithoutCancel(ctx)
-	f.At = e.now()
-	e.failpoint("finishing")
-	if err := e.Runs.Finish(ctx, run.ID, f); err != nil {
-		return run, err
-	}
-	e.failpoint("finished")
-	ended, err := e.Runs.Get(ctx, run.ID)
-	if err != nil {
-		return run, err
-	}
-	e.withEventLog(run, func(v *eventLog) {
-		v.emit(event.Event{
-			Kind: event.RunFinished, Outcome: ended.Outcome, Release: ended.Release, Text: ended.Cause, Hint: ended.Hint,
-			Seconds: seconds(ended.StartedAt, ended.EndedAt),
-		})
-	})
-	return ended, nil
-}
-
 // runAtHead runs the run at the head of the queue. The environment's lock keeps two
 // processes apart even if a person edits the records, and a run from the commands
 // of one whose process was killed: they inherit the lock.
