@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,7 +27,11 @@ func (p *program) openState(ctx context.Context, w app.Workspace) (*shared.State
 	if p.objects != nil {
 		return shared.Open(ctx, "memory", p.objects, w.ReadOnly, p.now())
 	}
-	return shared.Open(ctx, w.State, objectfolder.Store{Dir: w.State}, w.ReadOnly, p.now())
+	dir := w.State
+	if !filepath.IsAbs(dir) { // a bucket, or what stands for it
+		dir = filepath.Join(p.dir+"-buckets", url.PathEscape(dir))
+	}
+	return shared.Open(ctx, w.State, objectfolder.Store{Dir: dir}, w.ReadOnly, p.now())
 }
 
 const maxViewAge = 20 * time.Millisecond
