@@ -14,6 +14,9 @@ func (a *App) Run(ctx context.Context, ask RunOptions) (rep RunReport, err error
 		if err != nil {
 			return err
 		}
+		if err := s.checkPushed(ctx); err != nil {
+			return err
+		}
 		rep, err = s.execute(ctx, func() (record.Run, error) { return s.engine.Run(ctx, p) })
 		return err
 	})

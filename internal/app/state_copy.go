@@ -10,6 +10,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/record"
 )
 
 // recordsPath is the file of the records that one machine has for itself.
@@ -49,34 +50,66 @@ func (a *App) PushState(ctx context.Context) (result PushResult, err error) {
 	return result, err
 }
 
+// checkPushed returns fault.Conflict if a shared state is about to begin without the
+// records that this machine has: what is quarantined in them would be forgotten, and what
+// waits for an approval.
+func (s *session) checkPushed(ctx context.Context) error {
+	if s.deps.Log == nil {
+		return nil
+	}
+	path := recordsPath(s.workspace.Home)
+	if _, err := os.Stat(path); err != nil {
+		return nil //nolint:nilerr // it has none
+	}
+	newest, err := s.deps.Log.Newest(ctx)
+	if err != nil || newest.Entry > 0 {
+		return err
+	}
+	return s.withOwnRecords(ctx, func(own Dependencies) error {
+		runs, err := port.First(1, record.AllRuns(ctx, own.Runs, ""))
+		if err != nil || len(runs) == 0 {
+			return err
+		}
+		return fault.New(fault.Conflict, "the shared state is empty, and the records of this machine are not in it: their quarantines and approvals would be forgotten").
+			Hint("bring them there with `slipway state push`; to begin without them, move %s away", path)
+	})
+}
+
+// withOwnRecords opens the records that this machine has for itself.
+func (s *session) withOwnRecords(ctx context.Context, do func(Dependencies) error) (err error) {
+	place := s.workspace
+	place.State = ""
+	own, err := s.app.Factory(ctx, place)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, own.Close()) }()
+	return do(own)
+}
+
 // shareModels makes the files of the models in this machine's own records available to
 // others.
-func (s *session) shareModels(ctx context.Context, result *PushResult) (err error) {
+func (s *session) shareModels(ctx context.Context, result *PushResult) error {
 	sharer, ok := s.deps.Artifacts.(port.ArtifactSharer)
 	if !ok {
 		return nil
 	}
-	own := s.workspace
-	own.State = ""
-	parts, err := s.app.Factory(ctx, own)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, parts.Close()) }()
-	for m, err := range port.AllModels(ctx, parts.Models, port.ModelFilter{}) {
-		if err != nil {
-			return err
+	return s.withOwnRecords(ctx, func(own Dependencies) error {
+		for m, err := range port.AllModels(ctx, own.Models, port.ModelFilter{}) {
+			if err != nil {
+				return err
+			}
+			switch err := sharer.Share(ctx, m.ModelRef); {
+			case fault.Is(err, fault.NotFound):
+				result.Missing = append(result.Missing, m.String())
+			case err != nil:
+				return err
+			default:
+				result.Models++
+			}
 		}
-		switch err := sharer.Share(ctx, m.ModelRef); {
-		case fault.Is(err, fault.NotFound):
-			result.Missing = append(result.Missing, m.String())
-		case err != nil:
-			return err
-		default:
-			result.Models++
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // PullResult is what `slipway state pull` wrote.

@@ -154,6 +154,9 @@ func TestState_PushPull(t *testing.T) {
 	if got := p.succeeds("state", "show").stdout; !strings.Contains(got, "slipway state push") {
 		t.Errorf("show names no push:\n%s", got)
 	}
+	p.log = fake.NewRecordLog("A") // empty
+	p.fails(2, "the records of this machine are not in it", "run", "--env", "dev", "--until", "build")
+	p.log = nil
 	pushed := decode[app.PushResult](t, p.succeeds("state", "push", "--json"))
 	if pushed.Runs != 1 || pushed.To != "memory" || !strings.HasSuffix(pushed.From, "slipway.db") {
 		t.Errorf("pushed %+v, want 1 run to memory", pushed)
