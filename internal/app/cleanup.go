@@ -53,7 +53,7 @@ func (a *App) Cleanup(ctx context.Context, opts CleanupOptions) (result CleanupR
 		if err := s.removeRunFiles(ctx, opts, &result); err != nil {
 			return err
 		}
-		if unfinished, err := s.deps.Runs.Unfinished(ctx); err != nil || len(unfinished) > 0 {
+		if busy, err := s.isBusy(ctx); err != nil || busy {
 			return err
 		}
 		before := a.Clock().Add(-opts.Older)
@@ -66,6 +66,22 @@ func (a *App) Cleanup(ctx context.Context, opts CleanupOptions) (result CleanupR
 		return s.removeContent(ctx, before, &result)
 	})
 	return result, err
+}
+
+// isBusy reports whether a run may be about to use files of this machine. Those of other
+// machines don't, and whoever finishes a killed one fetches what it needs.
+func (s *session) isBusy(ctx context.Context) (bool, error) {
+	unfinished, err := s.deps.Runs.Unfinished(ctx)
+	if err != nil || s.deps.Owners == nil {
+		return len(unfinished) > 0, err
+	}
+	for _, r := range unfinished {
+		running, err := engine.HasProcess(s.workspace.Home, r.ID)
+		if err != nil || running || s.isOnMachine(r.Environment) {
+			return true, err
+		}
+	}
+	return false, nil
 }
 
 // removeRunFiles removes the logs and work folders of all but the newest runs.

@@ -2,6 +2,10 @@ package cli_test
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -160,6 +164,27 @@ func TestMachines_Dead(t *testing.T) {
 				t.Errorf("run after that: exit code %d: %s%s", got.code, got.stdout, got.stderr)
 			}
 		})
+	}
+}
+
+// TestMachines_Cleanup: another machine's unfinished run keeps no files here; one of an
+// environment of this machine does.
+func TestMachines_Cleanup(t *testing.T) {
+	m := newMachines(t)
+	m.useFile(strings.Replace(sharedProject, ", approvals: 1", "", 1))
+	m.dieOn("ci-1", "prod")
+	m.dieOn("laptop", "dev")
+	for name, removes := range map[string]bool{"ci-2": true, "laptop": false} {
+		kept := filepath.Join(m.home, name, "artifacts", "models", "old")
+		if err := os.MkdirAll(kept, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if got := m.on(name, "cleanup", "--older", "0s"); got.code != 0 {
+			t.Fatalf("exit code %d: %s", got.code, got.stderr)
+		}
+		if _, err := os.Stat(kept); errors.Is(err, fs.ErrNotExist) != removes {
+			t.Errorf("on %s: %v, want it removed: %v", name, err, removes)
+		}
 	}
 }
 
