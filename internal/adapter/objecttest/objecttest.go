@@ -137,10 +137,10 @@ func setenv(t testing.TB, variables []string) (restore func()) {
 	return func() {
 		for _, v := range variables {
 			name, _, _ := strings.Cut(v, "=")
-			os.Unsetenv(name)
+			_ = os.Unsetenv(name) // it was set
 			for _, old := range before {
 				if value, ok := strings.CutPrefix(old, name+"="); ok {
-					os.Setenv(name, value)
+					_ = os.Setenv(name, value)
 				}
 			}
 		}

@@ -30,7 +30,7 @@ func Open(ctx context.Context, location string, objects port.ObjectStore, readOn
 		}
 	}
 	var err error
-	if s.Log, err = open(ctx, objects, now); err != nil && !(readOnly && fault.Is(err, fault.NotFound)) {
+	if s.Log, err = open(ctx, objects, now); err != nil && (!readOnly || !fault.Is(err, fault.NotFound)) {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
