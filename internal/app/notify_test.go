@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
 	"github.com/slipway-cd/slipway/internal/record/statelog"
 )
@@ -103,6 +104,38 @@ func TestNotifications_SentOnce(t *testing.T) {
 		if len(s.told) > 0 {
 			t.Errorf("told %q, want nothing: no process died", s.told)
 		}
+	}
+}
+
+// read is an outbox whose messages were read some time ago.
+type read struct {
+	record.Outbox
+	due []record.OutboxMessage
+}
+
+func (r read) Due(context.Context, time.Time, int) ([]record.OutboxMessage, error) {
+	return r.due, nil
+}
+
+// TestNotifications_ReadBefore: a machine that read a message before another one claimed
+// it does not send it as well.
+func TestNotifications_ReadBefore(t *testing.T) {
+	objects, chat := &fake.ObjectStore{}, &receiver{}
+	first, second := newSender(t, objects, chat, "first", time.Now), newSender(t, objects, chat, "second", time.Now)
+	first.post(t, 1)
+	due, err := second.store.Due(t.Context(), time.Now(), 0)
+	if err != nil || len(due) != 1 {
+		t.Fatalf("due: %+v, error = %v, want one", due, err)
+	}
+	second.store = read{second.store, due}
+	chat.during = func() {
+		chat.during = nil
+		second.deliverDue(t.Context()) // while the first one is sending
+	}
+	first.deliverDue(t.Context())
+	second.deliverDue(t.Context())
+	if want := []string{"m1"}; !slices.Equal(chat.got, want) {
+		t.Errorf("the receiver got %v, want %v", chat.got, want)
 	}
 }
 
