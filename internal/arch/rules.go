@@ -60,7 +60,7 @@ var rules = []rule{
 	{"internal/plan", with("internal/extension", "internal/step", "internal/gate", "internal/config", "internal/port"), "a plan is pure"},
 	{"internal/engine", withTools("internal/plan", "internal/step", "internal/record", "internal/port"), "the engine runs steps through their contract"},
 	{"internal/record", withTools("internal/extension", "internal/plan", "internal/step", "internal/port", "internal/record"), "records import words and contracts only"},
-	{"internal/record/blobs", withTools("internal/port"), "blobs know neither the records nor their tables"},
+	{"internal/record/blobs", withTools("internal/blob", "internal/port"), "blobs know neither the records nor their tables"},
 	{"internal/record/runfiles", withTools("internal/port", "internal/record"), "what runs print is kept apart from the records"},
 	{"internal/record/scanarchives", withTools("internal/port", "internal/record", "internal/step"), "archives are cached results and blobs"},
 	{"internal/record/statelog", withTools("internal/port"), "a log knows neither the records nor their tables"},

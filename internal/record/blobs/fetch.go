@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/slipway-cd/slipway/internal/blob"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -170,7 +171,7 @@ func (s *Store) fetchFile(ctx context.Context, f File, path string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, contextReader{ctx, r})
+	_, err = io.Copy(out, blob.ContextReader(ctx, r))
 	return errors.Join(err, out.Close())
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/slipway-cd/slipway/internal/blob"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -136,19 +137,6 @@ func describe(ctx context.Context, path string, info fs.FileInfo) (File, error) 
 		return File{}, err
 	}
 	defer f.Close()
-	d, size, err := delivery.DigestReader(contextReader{ctx, f})
+	d, size, err := delivery.DigestReader(blob.ContextReader(ctx, f))
 	return File{Digest: d, Size: size, Executable: info.Mode()&0o100 != 0}, err
-}
-
-// contextReader stops between two reads once its context has ended.
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r contextReader) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.r.Read(p)
 }

@@ -39,24 +39,20 @@ func (s *Store) AddTo(ctx context.Context, set string, d delivery.Digest) error 
 
 // Members implements port.SharedBlobs.
 func (s *Store) Members(ctx context.Context, set string) (members []delivery.Digest, err error) {
-	const limit = 1000
-	for after := ""; ; {
-		var found []port.Object
-		err := retry(ctx, func() (err error) {
-			found, err = s.Objects.List(ctx, setPrefix(set), after, limit)
-			return err
-		})
-		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", set, err)
-		}
-		for _, o := range found {
-			after = o.Key
+	err = retry(ctx, func() error {
+		members = nil
+		for o, err := range port.AllObjects(ctx, s.Objects, setPrefix(set)) {
+			if err != nil {
+				return err
+			}
 			if d, ok := MemberOf(o.Key); ok {
 				members = append(members, d)
 			}
 		}
-		if len(found) < limit {
-			return members, nil
-		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", set, err)
 	}
+	return members, nil
 }
