@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/slipway-cd/slipway/internal/atomicfile"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -52,15 +53,15 @@ func identifyMachine(home string, preview bool) (Machine, error) {
 // newIdentity writes the identity unless another process was faster, and returns what is
 // there. The file is complete from its first moment.
 func newIdentity(path string, id []byte) ([]byte, error) {
-	temporary := path + "." + string(id)
-	if err := os.WriteFile(temporary, append(id, '\n'), 0o644); err != nil {
+	f, err := atomicfile.Create(path, 0o644)
+	if err != nil {
 		return nil, err
 	}
-	err := os.Link(temporary, path)
-	if gone := os.Remove(temporary); gone != nil {
-		return nil, gone
+	defer f.Close() // a no-op once committed
+	if _, err := f.Write(append(id, '\n')); err != nil {
+		return nil, err
 	}
-	if err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := f.CommitNew(); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	return os.ReadFile(path)
