@@ -75,6 +75,10 @@ const viewsName = "state"
 // Views is the folder of this machine's views of shared states.
 func (w Workspace) Views() string { return filepath.Join(w.Home, viewsName) }
 
+// RecordsPath is the file of the records that this machine has for itself, or of the copy
+// that is worked on.
+func (w Workspace) RecordsPath() string { return cmp.Or(w.Records, recordsPath(w.Home)) }
+
 // nameState is a place for people, also of one that can't be opened here.
 func (s *session) nameState(location string) string {
 	if location == "" {

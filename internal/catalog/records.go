@@ -1,10 +1,8 @@
 package catalog
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"path/filepath"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/app"
@@ -26,9 +24,8 @@ const maxViewAge = 500 * time.Millisecond
 // openRecords opens the records: this machine's file, or its view of what machines
 // share.
 func openRecords(ctx context.Context, set extension.Set, w app.Workspace) (*sqlite.Store, *shared.State, error) {
-	path := cmp.Or(w.Records, filepath.Join(w.Home, "slipway.db"))
 	if w.State == "" {
-		store, err := sqlite.Open(ctx, path, w.Project, time.Now)
+		store, err := sqlite.Open(ctx, w.RecordsPath(), w.Project, time.Now)
 		return store, nil, err
 	}
 	state, err := openShared(ctx, set, w)
@@ -37,7 +34,7 @@ func openRecords(ctx context.Context, set extension.Set, w app.Workspace) (*sqli
 	}
 	var store *sqlite.Store
 	if w.Records != "" || state.Log == nil {
-		store, err = sqlite.Open(ctx, path, w.Project, time.Now)
+		store, err = sqlite.Open(ctx, w.RecordsPath(), w.Project, time.Now)
 	} else {
 		store, err = sqlite.OpenView(ctx, w.Views(), w.Project, time.Now, state.Log, maxViewAge)
 	}
