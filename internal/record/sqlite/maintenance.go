@@ -121,8 +121,8 @@ func (m maintenance) Export(ctx context.Context, path string) error {
 	if err := m.refresh(ctx); err != nil {
 		return err
 	}
-	if _, err := m.write.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
-		return record.DatabaseError("copy the records to "+path, m.path, err)
+	if err := m.copyRecords(ctx, path); err != nil {
+		return err
 	}
 	db, err := connect(path, 1, "_txlock=immediate")
 	if err != nil {

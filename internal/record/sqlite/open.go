@@ -98,8 +98,12 @@ func (s *Store) Approvals() port.ApprovalStore { return approvals{s.db} }
 
 // Copy writes the records as they are now to a new file.
 func (s *Store) Copy(ctx context.Context, path string) error {
-	_, err := s.db.write.ExecContext(ctx, "VACUUM INTO ?", path)
-	return record.DatabaseError("copy the records to "+path, s.db.path, err)
+	return s.db.copyRecords(ctx, path)
+}
+
+func (d *database) copyRecords(ctx context.Context, path string) error {
+	_, err := d.write.ExecContext(ctx, "VACUUM INTO ?", path)
+	return record.DatabaseError("copy the records to "+path, d.path, err)
 }
 
 // Close closes the file.
