@@ -67,9 +67,7 @@ func (s Source) module(ctx context.Context, f port.File) (module, error) {
 	}
 	work := filepath.Join(s.Dir, filepath.FromSlash(f.Path))
 	hasCommit := func(dir string) bool {
-		clone := Source{Program: s.Program, gitDir: dir}
-		_, err := clone.run(ctx, command{dir: s.Dir, args: []string{"cat-file", "-e", f.Blob + "^{commit}"}})
-		return err == nil
+		return Source{Dir: s.Dir, Program: s.Program, gitDir: dir}.has(ctx, f.Blob+"^{commit}")
 	}
 	dir := gitDirOf(work)
 	if dir == "" || !hasCommit(dir) {
