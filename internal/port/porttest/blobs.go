@@ -178,13 +178,13 @@ func testFetchOver(t *testing.T, s port.Blobs) {
 func testMissingBlob(t *testing.T, s port.Blobs) {
 	dir := t.TempDir()
 	for _, b := range []port.Blob{{Digest: delivery.DigestOf([]byte("?")), Size: 1}, {Digest: delivery.DigestOf([]byte("?")), Size: 1, Folder: true}} {
-		wantFault(t, "fetch what is not there", s.Fetch(t.Context(), b, filepath.Join(dir, "dst")), fault.NotFound)
+		wantFault(t, "fetch a missing blob", s.Fetch(t.Context(), b, filepath.Join(dir, "dst")), fault.NotFound)
 	}
 	if left, err := os.ReadDir(dir); len(left) > 0 || err != nil {
 		t.Errorf("left = %v (error = %v), want nothing", left, err)
 	}
 	_, _, err := s.Open(t.Context(), delivery.DigestOf([]byte("?")))
-	wantFault(t, "open what is not there", err, fault.NotFound)
+	wantFault(t, "open a missing blob", err, fault.NotFound)
 	if _, err := s.Save(t.Context(), filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("save a file that does not exist: error = %v, want %v", err, fs.ErrNotExist)
 	}
