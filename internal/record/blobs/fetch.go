@@ -20,11 +20,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Limits of what is believed.
-const (
-	maxListBytes = 64 << 20
-	maxPath      = 4096
-)
+// MaxList is how many bytes a folder's list of its files may have.
+const MaxList = 64 << 20
+
+// maxPath is how many bytes a path in such a list may have.
+const maxPath = 4096
 
 // Fetch implements port.Blobs.
 func (s *Store) Fetch(ctx context.Context, b port.Blob, path string) error {
@@ -87,7 +87,7 @@ func (s *Store) Files(ctx context.Context, d delivery.Digest) ([]File, error) {
 		return nil, err
 	}
 	defer r.Close()
-	if size > maxListBytes {
+	if size > MaxList {
 		return nil, fault.New(fault.Corrupt, "blob %s is not a list of files: it has %d bytes", d.Short(), size)
 	}
 	raw, err := io.ReadAll(r)

@@ -5,7 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -68,10 +68,6 @@ func (s *State) PruneContent(ctx context.Context, minAge time.Duration, named ma
 	return p, statelog.Remove(ctx, s.Objects, blobs.Prefix, unnamed, dry, &p.Blobs)
 }
 
-// maxList is how large a blob may be that names others: a folder's list of its files, or
-// a manifest of an image or a model.
-const maxList = 8 << 20
-
 // follow adds what named blobs name themselves.
 func (s *State) follow(ctx context.Context, named map[delivery.Digest]bool, there map[delivery.Digest]port.Object) error {
 	var next []port.Object
@@ -81,12 +77,12 @@ func (s *State) follow(ctx context.Context, named map[delivery.Digest]bool, ther
 		}
 	}
 	for len(next) > 0 {
-		lists := make([]string, len(next))
+		lists := make([][]delivery.Digest, len(next))
 		group, within := errgroup.WithContext(ctx)
 		group.SetLimit(together)
 		for i, o := range next {
 			group.Go(func() (err error) {
-				lists[i], err = s.readList(within, o)
+				lists[i], err = s.digestsIn(within, o)
 				return err
 			})
 		}
@@ -94,7 +90,7 @@ func (s *State) follow(ctx context.Context, named map[delivery.Digest]bool, ther
 			return err
 		}
 		next = nil
-		for d := range delivery.DigestsIn(strings.Join(lists, "\n")) {
+		for _, d := range slices.Concat(lists...) {
 			if o, ok := there[d]; ok && !named[d] {
 				named[d], next = true, append(next, o)
 			}
@@ -103,23 +99,24 @@ func (s *State) follow(ctx context.Context, named map[delivery.Digest]bool, ther
 	return nil
 }
 
-// readList returns the blob's content if it may name others.
-func (s *State) readList(ctx context.Context, o port.Object) (string, error) {
-	if o.Size > maxList {
-		return "", nil
+// digestsIn returns what a blob names that may name others: a folder's list of its
+// files, or a manifest of an image or a model, which are shorter.
+func (s *State) digestsIn(ctx context.Context, o port.Object) ([]delivery.Digest, error) {
+	if o.Size > blobs.MaxList {
+		return nil, nil
 	}
 	r, _, err := s.Objects.Open(ctx, o.Key)
 	if fault.Is(err, fault.NotFound) {
-		return "", nil
+		return nil, nil
 	}
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer r.Close()
 	begin := make([]byte, 1)
 	if _, err := io.ReadFull(r, begin); err != nil || !bytes.Equal(begin, []byte("{")) {
-		return "", nil // empty, or no JSON
+		return nil, nil // empty, or no JSON
 	}
-	rest, err := io.ReadAll(io.LimitReader(r, maxList))
-	return string(rest), err
+	rest, err := io.ReadAll(io.LimitReader(r, blobs.MaxList))
+	return slices.Collect(delivery.DigestsIn(string(rest))), err
 }

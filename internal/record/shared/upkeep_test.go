@@ -81,7 +81,8 @@ func TestState_PruneContent(t *testing.T) {
 	const age = 2 * statelog.MinRetention
 	layer := p.save(t, "a layer")
 	config := p.save(t, `{"architecture":"amd64"}`)
-	manifest := p.save(t, fmt.Sprintf(`{"config":{"digest":"%s"},"layers":[{"digest":"%s"}]}`, config, layer))
+	padding := strings.Repeat(" ", 9<<20) // of a list of very many files
+	manifest := p.save(t, fmt.Sprintf(`{%s"config":{"digest":"%s"},"layers":[{"digest":"%s"}]}`, padding, config, layer))
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "model.bin"), []byte("of the model"), 0o644); err != nil {
 		t.Fatal(err)
