@@ -25,8 +25,9 @@ func (op *operation) waitPropagation(ctx context.Context) error {
 		return err
 	}
 	others, allHavePreStop := map[string]bool{}, true
+	leading := slices.Concat(op.set.Services, op.state.Services)
 	for _, pod := range pods {
-		if rollout.ReleaseOf(pod) != op.request.ID && pod.DeletionTimestamp == nil {
+		if rollout.ReleaseOf(pod) != op.request.ID && pod.DeletionTimestamp == nil && rollout.Serves(leading, pod) {
 			others[pod.Name] = true
 			allHavePreStop = allHavePreStop && hasPreStop(pod)
 		}

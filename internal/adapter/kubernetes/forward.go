@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 
@@ -77,9 +78,10 @@ func pickPod(ctx context.Context, c *client.Client, service string, env delivery
 	if err != nil {
 		return "", 0, err
 	}
+	services := append(own, s.Services...)
 	var ready []corev1.Pod
 	for _, pod := range pods {
-		if readiness.PodReady(&pod) && (id == "" && rollout.Selects(s.Services, pod) || id != "" && rollout.ReleaseOf(pod) == id) {
+		if readiness.PodReady(&pod) && (id == "" && rollout.Selects(s.Services, pod) || id != "" && rollout.ReleaseOf(pod) == id && rollout.Serves(services, pod)) {
 			ready = append(ready, pod)
 		}
 	}
@@ -87,8 +89,8 @@ func pickPod(ctx context.Context, c *client.Client, service string, env delivery
 		return "", 0, errNoReadyPod
 	}
 	pod := ready[rand.IntN(len(ready))] //nolint:gosec // which pod serves a request is no secret
-	if number := rollout.PortOf(append(own, s.Services...), pod); number != 0 {
+	if number := rollout.PortOf(services, pod); number != 0 {
 		return pod.Name, number, nil
 	}
-	return "", 0, errNoReadyPod
+	return "", 0, fmt.Errorf("no container of pod %s declares a port that a Service leads to", pod.Name)
 }

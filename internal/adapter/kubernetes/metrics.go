@@ -2,9 +2,13 @@ package kubernetes
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/manifest"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/metrics"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/portforward"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
@@ -23,7 +27,7 @@ func (t *Target) Traffic(ctx context.Context, service string, env delivery.Envir
 	if err != nil {
 		return port.Traffic{}, err
 	}
-	s, err := t.measure(ctx, c, state, service, env, id, since)
+	s, err := t.measure(ctx, c, services(state, nil), service, env, id, since)
 	if err != nil {
 		return port.Traffic{}, err
 	}
@@ -42,24 +46,41 @@ func (t *Target) Compare(ctx context.Context, o port.DeployRequest, since time.T
 	if err != nil {
 		return candidate, current, err
 	}
-	if candidate, err = t.measure(ctx, c, state, o.Service, o.Environment, o.ID, since); err != nil {
+	set, err := t.objects(ctx, c, o)
+	if err != nil {
+		return candidate, current, err
+	}
+	if candidate, err = t.measure(ctx, c, services(state, set), o.Service, o.Environment, o.ID, since); err != nil {
 		return candidate, current, err
 	}
 	if state.Traffic != "" && state.Traffic != o.ID {
-		current, err = t.measure(ctx, c, state, o.Service, o.Environment, state.Traffic, since)
+		current, err = t.measure(ctx, c, services(state, nil), o.Service, o.Environment, state.Traffic, since)
 	}
 	return candidate, current, err
 }
 
-// measure returns the requests of a release's ready pods since then.
-func (t *Target) measure(ctx context.Context, c *client.Client, s rollout.State, service string, env delivery.Environment, id delivery.ReleaseID, since time.Time) (port.Sample, error) {
+// services returns the Services that lead to pods of a release: live ones, and those of
+// a release that is staged.
+func services(s rollout.State, staged *manifest.Set) []*unstructured.Unstructured {
+	all := slices.Concat(s.Services, s.Canaries)
+	if staged != nil {
+		all = append(all, staged.Services...)
+	}
+	return all
+}
+
+// measure returns the requests of a release's ready pods since then. Pods that no
+// Service leads to, such as those of a worker, get no requests and have no figures.
+func (t *Target) measure(ctx context.Context, c *client.Client, leading []*unstructured.Unstructured, service string, env delivery.Environment, id delivery.ReleaseID, since time.Time) (port.Sample, error) {
 	pods, err := readyPodsOf(ctx, c, service, id)
 	if err != nil {
 		return port.Sample{}, err
 	}
 	var endpoints []metrics.Endpoint
 	for _, pod := range pods {
-		endpoints = append(endpoints, metrics.Endpoint{Pod: pod, Port: rollout.PortOf(s.Services, pod)})
+		if number := rollout.PortOf(leading, pod); number != 0 {
+			endpoints = append(endpoints, metrics.Endpoint{Pod: pod, Port: number})
+		}
 	}
 	return t.metricsCollector(c).Window(ctx, addressKey(service, env, id), endpoints, since)
 }

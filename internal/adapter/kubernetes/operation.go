@@ -125,7 +125,9 @@ func (op *operation) complete(ctx context.Context, set *manifest.Set) error {
 	return op.wait(ctx, informers, op.completeCondition(set))
 }
 
-// completeCondition is that a release is alone, with all its pods.
+// completeCondition is that a release is alone in its workloads, with all its pods.
+// Pods of workloads that it lacks are not waited for: they stay until it was accepted,
+// as the release before it may have to come back.
 func (op *operation) completeCondition(set *manifest.Set) condition {
 	cond := condition{release: set.Release, want: map[string]int{}}
 	for _, d := range set.Workloads {
@@ -134,7 +136,7 @@ func (op *operation) completeCondition(set *manifest.Set) condition {
 	}
 	cond.further = func(s client.Snapshot) string {
 		for _, pod := range s.Pods {
-			if rollout.ReleaseOf(pod) != set.Release && pod.DeletionTimestamp == nil {
+			if rollout.OwnedByAny(pod, cond.names) && rollout.ReleaseOf(pod) != set.Release && pod.DeletionTimestamp == nil {
 				return fmt.Sprintf("pod %s of %s is still terminating", pod.Name, rollout.ReleaseOf(pod))
 			}
 		}

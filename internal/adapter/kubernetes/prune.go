@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/render"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/wait"
 )
 
@@ -130,8 +131,16 @@ func (op *operation) removeAll(ctx context.Context) error {
 	if err := op.prune(ctx, ""); err != nil {
 		return err
 	}
+	start := op.client.Now()
 	return wait.Poll(ctx, client.PollInterval, func(ctx context.Context) (bool, error) {
 		pods, err := rollout.ListPods(ctx, op.client, op.request.Service)
-		return len(pods) == 0, err
+		if err != nil || len(pods) == 0 {
+			return err == nil, err
+		}
+		if op.client.Now().Sub(start) > maxWait {
+			return false, fault.New(fault.Exhausted, "pod %s of %s still exists %s after its workload was removed", pods[0].Name, op.request.Service, maxWait).
+				Hint("check that its node is up; if it is gone, delete the pod with --force")
+		}
+		return false, nil
 	})
 }

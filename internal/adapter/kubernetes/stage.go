@@ -50,6 +50,9 @@ func (op *operation) removeLeftover(ctx context.Context) error {
 	if err := op.complete(ctx, current); err != nil {
 		return err
 	}
+	if err := op.prune(ctx, current.Release); err != nil {
+		return err
+	}
 	return op.refresh(ctx)
 }
 

@@ -127,9 +127,11 @@ func (w *waiter) snapshot(s client.Snapshot) readiness.Snapshot {
 		}
 	}
 	for _, pod := range s.Pods {
-		if rollout.ReleaseOf(pod) == w.condition.release {
+		switch {
+		case !rollout.OwnedByAny(pod, w.condition.names): // of a Job, or of what the release no longer has
+		case rollout.ReleaseOf(pod) == w.condition.release:
 			out.Pods = append(out.Pods, pod)
-		} else {
+		default:
 			out.OldPods = append(out.OldPods, pod)
 		}
 	}

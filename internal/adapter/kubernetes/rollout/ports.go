@@ -1,10 +1,16 @@
 package rollout
 
 import (
+	"cmp"
+	"slices"
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/manifest"
 )
 
 // Selects reports whether one of the Services selects the pod.
@@ -22,36 +28,83 @@ func Selects(services []*unstructured.Unstructured, pod corev1.Pod) bool {
 	return false
 }
 
-// PortOf returns the port on which a pod takes requests: a Service's target, or else
-// the first port that a container declares; 0 if there is none.
+// Serves reports whether one of the Services selects the pod, or would if it selected
+// the pod's release.
+func Serves(services []*unstructured.Unstructured, pod corev1.Pod) bool {
+	return slices.ContainsFunc(services, func(svc *unstructured.Unstructured) bool { return serves(svc, pod) })
+}
+
+func serves(svc *unstructured.Unstructured, pod corev1.Pod) bool {
+	return Selects([]*unstructured.Unstructured{manifest.Select(svc, "")}, pod)
+}
+
+// PortOf returns the port on which a pod receives the requests of users: a target of a
+// Service that serves it. 0: no Service does.
 func PortOf(services []*unstructured.Unstructured, pod corev1.Pod) int {
 	for _, svc := range services {
-		if n := targetPort(svc, pod); n != 0 {
+		if n := servedPort(svc, pod); n != 0 {
 			return n
-		}
-	}
-	for _, container := range pod.Spec.Containers {
-		for _, p := range container.Ports {
-			return int(p.ContainerPort)
 		}
 	}
 	return 0
 }
 
-// targetPort returns the port of a pod that a Service's first port leads to.
-func targetPort(svc *unstructured.Unstructured, pod corev1.Pod) int {
+// servedPort returns the port of a pod to which a Service leads. Of several it is the
+// one that the readiness probe requests, or else the one named http, or else the first.
+func servedPort(svc *unstructured.Unstructured, pod corev1.Pod) int {
 	s, err := client.As[corev1.Service](svc)
-	if err != nil || len(s.Spec.Ports) == 0 {
+	if err != nil || !serves(svc, pod) {
 		return 0
 	}
-	p := s.Spec.Ports[0]
-	if p.TargetPort.StrVal != "" {
-		return namedPort(pod, p.TargetPort.StrVal)
+	probed, byName, first := probedPorts(pod), 0, 0
+	for _, p := range s.Spec.Ports {
+		n := targetPort(p, pod)
+		switch {
+		case n == 0:
+		case slices.Contains(probed, n):
+			return n
+		case byName == 0 && (p.Name == "http" || strings.HasPrefix(p.Name, "http-")):
+			byName = n
+		case first == 0:
+			first = n
+		}
 	}
-	if p.TargetPort.IntVal != 0 {
-		return int(p.TargetPort.IntVal)
+	return cmp.Or(byName, first)
+}
+
+// probedPorts returns the ports that the readiness probes of a pod request.
+func probedPorts(pod corev1.Pod) []int {
+	var out []int
+	for _, c := range pod.Spec.Containers {
+		if c.ReadinessProbe == nil {
+			continue
+		}
+		switch probe := c.ReadinessProbe.ProbeHandler; {
+		case probe.HTTPGet != nil:
+			out = append(out, containerPort(pod, probe.HTTPGet.Port))
+		case probe.TCPSocket != nil:
+			out = append(out, containerPort(pod, probe.TCPSocket.Port))
+		case probe.GRPC != nil:
+			out = append(out, int(probe.GRPC.Port))
+		}
+	}
+	return out
+}
+
+// targetPort returns the port of a pod that a Service's port leads to; 0 if no
+// container declares the name.
+func targetPort(p corev1.ServicePort, pod corev1.Pod) int {
+	if n := containerPort(pod, p.TargetPort); n != 0 || p.TargetPort.StrVal != "" {
+		return n
 	}
 	return int(p.Port)
+}
+
+func containerPort(pod corev1.Pod, p intstr.IntOrString) int {
+	if p.Type == intstr.String {
+		return namedPort(pod, p.StrVal)
+	}
+	return p.IntValue()
 }
 
 func namedPort(pod corev1.Pod, name string) int {
