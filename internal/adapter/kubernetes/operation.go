@@ -108,7 +108,7 @@ func (op *operation) watch(ctx context.Context) (*client.Informers, error) {
 // wait waits until the condition is true. The informers must be older than the change
 // that makes it true.
 func (op *operation) wait(ctx context.Context, informers *client.Informers, cond condition) error {
-	w := waiter{client: op.client, informers: informers, condition: cond, timeouts: op.target.cfg.Timeouts, report: op.report}
+	w := waiter{client: op.client, informers: informers, condition: cond, timeouts: op.target.cfg.Timeouts, set: op.set, report: op.report}
 	return w.wait(ctx)
 }
 

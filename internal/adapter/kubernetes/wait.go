@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/manifest"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -38,13 +39,16 @@ type waiter struct {
 	timeouts  readiness.Timeouts
 	report    func(string)
 
-	start time.Time // by the cluster's clock
-	logs  map[readiness.LogKey][]string
+	set *manifest.Set // of the request; nil: only its release is known
+
+	start    time.Time // by the cluster's clock
+	startups readiness.Startups
+	logs     map[readiness.LogKey][]string
 }
 
 // wait waits until the condition is true, or cannot become true.
 func (w *waiter) wait(ctx context.Context) error {
-	w.start, w.logs = w.client.Now(), map[readiness.LogKey][]string{}
+	w.start, w.startups, w.logs = w.client.Now(), readiness.Startups{}, map[readiness.LogKey][]string{}
 	tick := time.NewTimer(0)
 	defer tick.Stop()
 	reported := ""
@@ -69,8 +73,8 @@ func (w *waiter) wait(ctx context.Context) error {
 			w.report(progress)
 			reported = progress
 		}
-		if w.client.Now().Sub(w.start) > maxWait {
-			return fault.New(fault.Failed, "%s is not ready after %s: %s", w.condition.release, maxWait, progress)
+		if limit := w.limit(s); w.client.Now().Sub(w.start) > limit {
+			return fault.New(fault.Failed, "%s is not ready after %s: %s", w.condition.release, limit, progress)
 		}
 		tick.Reset(nextCheck(v.RequeueAfter))
 		select {
@@ -80,6 +84,32 @@ func (w *waiter) wait(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// limit returns how long the condition is waited for: as long as the workloads
+// themselves say that they may take, where that is longer.
+func (w *waiter) limit(s client.Snapshot) time.Duration {
+	var startup, deadline time.Duration
+	for _, pod := range s.Pods {
+		if rollout.ReleaseOf(pod) == w.condition.release {
+			startup = max(startup, readiness.StartupBudget(pod.Spec))
+		}
+	}
+	for _, d := range w.deadlines(s) {
+		deadline = max(deadline, d)
+	}
+	return max(maxWait, startup+deadline)
+}
+
+// deadlines returns how long a pod's init containers may run, by workload.
+func (w *waiter) deadlines(s client.Snapshot) map[string]time.Duration {
+	out := map[string]time.Duration{}
+	for _, name := range w.condition.names {
+		if deadline := w.set.ProgressDeadline(s.Deployment(name)); deadline > 0 {
+			out[name] = deadline
+		}
+	}
+	return out
 }
 
 // maxCheckInterval is how long nothing is assessed if nothing changes.
@@ -102,6 +132,7 @@ func (w *waiter) assess(ctx context.Context) (readiness.Status, client.Snapshot,
 		if err != nil {
 			return readiness.Status{}, s, err
 		}
+		w.startups.Note(s.Pods, w.client.Now())
 		v := readiness.Assess(w.snapshot(s))
 		if v.State != readiness.Failed || len(v.LogsNeeded) == 0 {
 			return v, s, nil
@@ -120,6 +151,7 @@ func (w *waiter) snapshot(s client.Snapshot) readiness.Snapshot {
 	out := readiness.Snapshot{
 		Release: w.condition.release, Held: w.condition.held, MinReady: w.condition.want, ReplicaSets: s.ReplicaSets,
 		Events: s.Events, Logs: w.logs, Now: w.client.Now(), PhaseStart: w.start, Timeouts: w.timeouts,
+		Startups: w.startups, Deadline: w.deadlines(s),
 	}
 	for _, name := range w.condition.names {
 		if d := s.Deployment(name); d != nil {
@@ -160,8 +192,8 @@ func (w *waiter) failure(v readiness.Status) error {
 	if v.Hint != "" {
 		f = f.Hint("%s", v.Hint)
 	}
-	if kind == fault.Unavailable { // a registry, a node or a webhook that does not respond
-		return f
+	if v.Infrastructure { // a registry that does not respond, a quota that is used up
+		return f.Infrastructure()
 	}
 	return fault.AsVerdict(f)
 }

@@ -37,6 +37,8 @@ type problem struct {
 	cause, hint string
 	remaining   time.Duration // how long it may still last; <= 0: permanent
 	log         *LogKey       // the log that explains the cause
+
+	infrastructure bool // see Status.Infrastructure
 }
 
 type assessor struct {

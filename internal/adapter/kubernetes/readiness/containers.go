@@ -27,6 +27,7 @@ func (a *assessor) assessContainer(b containerState) {
 		}
 	}
 	a.assessCrash(b)
+	a.assessInitContainer(b)
 	a.assessProbe(b)
 }
 
@@ -43,6 +44,7 @@ func (a *assessor) assessConfigError(b containerState) {
 	case containsAny(message, "couldn't find key"):
 		t.hint = "add the key to the object, or correct the name in env or envFrom"
 	case containsAny(message, "not found"):
+		t.infrastructure = true
 		t.hint = "make it part of the release, create it in the namespace, or correct its name"
 	default:
 		t.kind, patience = fault.Failed, a.timeouts.Start

@@ -32,8 +32,12 @@ func (a *assessor) assessProbe(b containerState) {
 	if probe == nil {
 		return
 	}
-	// A pod that was ready before starts over when it stops being ready.
+	// Readiness is probed once the startup probe has passed. A pod that was ready before
+	// starts over when it stops being ready.
 	since := run.StartedAt.Time
+	if passed := a.startupPassed(b); kind == "readiness" && passed.After(since) {
+		since = passed
+	}
 	if c := condition(b.pod, corev1.PodReady); c != nil && c.LastTransitionTime.After(since) {
 		since = c.LastTransitionTime.Time
 	}
@@ -51,25 +55,26 @@ func (a *assessor) assessProbe(b containerState) {
 }
 
 // readyTimeout returns how long the container may run without being ready, counted
-// from its start. lastFailure is the age at which the probe was last reported to
-// fail, both ends by the node's clock.
+// from its start, or from when its startup probe passed. lastFailure is the age at
+// which the probe was last reported to fail, both ends by the node's clock.
 //
-// Timeouts.Ready takes precedence. A permanent failure (404) is believed once the
-// service has settled. A startup probe is the user's own time limit, which the
-// kubelet enforces. Otherwise the limit is readyWindow; but as the kubelet probes
+// A startup probe is the user's own time limit, which the kubelet enforces: a server
+// may respond with 404 until its model is loaded. For readiness, Timeouts.Ready takes
+// precedence. A permanent failure (404) is believed once the service has settled.
+// Otherwise the limit is readyWindow; but as the kubelet probes
 // once per period (10 s by default), and first right after the start, it must include
 // a second probe, reported to fail at its end or with two seconds for the report.
 // Without any report, the probe may just be slow, so the limit doubles.
 func (a *assessor) readyTimeout(b containerState, kind string, probe *corev1.Probe, message string, lastFailure time.Duration) time.Duration {
 	delay, period := probeSeconds(probe.InitialDelaySeconds, 1), probeSeconds(cmp.Or(probe.PeriodSeconds, 10), 1)
+	if kind == "startup" {
+		return noTimeout
+	}
 	if a.timeouts.Ready > 0 {
 		return a.timeouts.Ready
 	}
 	if message != "" && isPermanentProbeFailure(message) {
 		return delay + minSettleTime
-	}
-	if kind == "startup" {
-		return noTimeout
 	}
 	window := a.readyWindow(b, probe)
 	switch {

@@ -41,6 +41,10 @@ type Snapshot struct {
 	// by workload name. Workloads that are not listed need none.
 	MinReady map[string]int
 
+	// Deadline is how long a pod's init containers may run, by workload name: its
+	// progressDeadlineSeconds. Default: the API's ten minutes.
+	Deadline map[string]time.Duration
+
 	Workloads   []*unstructured.Unstructured // live Deployments, StatefulSets, DaemonSets and Jobs of the release
 	Objects     []*unstructured.Unstructured // other live objects of the release
 	Pods        []corev1.Pod                 // of the release; pods with another release's label are ignored
@@ -54,6 +58,8 @@ type Snapshot struct {
 
 	Nodes []corev1.Node       // empty: unknown
 	Logs  map[LogKey][]string // last lines of the logs in Status.LogsNeeded; an empty log has no lines
+
+	Startups Startups // nil: nothing is known
 
 	// Now should be the cluster's time, as in the Date header of the API server's
 	// responses: it is compared with timestamps that nodes wrote.
@@ -72,14 +78,18 @@ type LogKey struct {
 
 // Status is the assessment of a release. All strings are one line of printable text.
 type Status struct {
-	State        State
-	Kind         fault.Kind    // of the cause, if Failed
-	Cause        string        // why it Failed
-	Hint         string        // what to do about the cause; may be empty
-	LogTail      []string      // last log lines of the container that is the cause, oldest first
-	Progress     string        // where it stands: "2 of 3 pods ready; pod x: waiting for a node"
-	LogsNeeded   []LogKey      // fetch these and assess again before relying on Failed
-	RequeueAfter time.Duration // assess again after this, even if nothing changed; 0: not needed
+	State      State
+	Kind       fault.Kind // of the cause, if Failed
+	Cause      string     // why it Failed
+	Hint       string     // what to do about the cause; may be empty
+	LogTail    []string   // last log lines of the container that is the cause, oldest first
+	Progress   string     // where it stands: "2 of 3 pods ready; pod x: waiting for a node"
+	LogsNeeded []LogKey   // fetch these and assess again before relying on Failed
+	// Infrastructure reports that the cluster or the namespace is the cause, if Failed:
+	// its capacity, its limits, its rights, or an object that the release does not bring.
+	// It is no verdict on the release, which may run as it is once that has changed.
+	Infrastructure bool
+	RequeueAfter   time.Duration // assess again after this, even if nothing changed; 0: not needed
 }
 
 // Timeouts are how long transient problems may last. Zero fields have the defaults

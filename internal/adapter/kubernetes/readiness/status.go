@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/slipway-cd/slipway/internal/fault"
 )
 
 func (a *assessor) status() Status {
@@ -24,7 +26,7 @@ func (a *assessor) status() Status {
 	}
 	t := a.problems[0]
 	v.State, v.RequeueAfter = Failed, 0
-	v.Kind, v.Cause, v.Hint = t.kind, t.cause, t.hint
+	v.Kind, v.Cause, v.Hint, v.Infrastructure = t.kind, t.cause, t.hint, t.infrastructure || t.kind == fault.Unavailable
 	if t.log != nil {
 		lines, fetched := a.snapshot.Logs[*t.log]
 		v.LogTail = lastLines(lines, 10)
