@@ -19,6 +19,7 @@ type badRelease struct {
 	wantCause       []string
 	receivesTraffic bool                         // it gets traffic before it is detected
 	rejected        bool                         // rejected before anything is changed
+	blameless       bool                         // the namespace is the cause: it is not quarantined
 	setUp           func(*clusterProject) func() // prepares the cluster, and returns the undo
 }
 
@@ -35,7 +36,7 @@ func badReleases(h *clusterProject, otherModel string) []badRelease {
 		{name: "image missing", text: "      containers:\n", with: "      containers:\n        - {name: extra, image: '" + absent + "'}\n",
 			wantCause: []string{"extra", "absent", "NotFound"}},
 		{name: "never ready", text: config, with: config + "\n  PORT: \"9000\"", wantCause: []string{"readiness probe", "/ready"}},
-		{name: "quota", text: config, with: config + "\n  ROUND: quota", wantCause: []string{"exceeded quota", "pods"}, setUp: (*clusterProject).fillQuota},
+		{name: "quota", text: config, with: config + "\n  ROUND: quota", wantCause: []string{"exceeded quota", "pods"}, blameless: true, setUp: (*clusterProject).fillQuota},
 		{name: "pod security", text: "allowPrivilegeEscalation: false", with: "allowPrivilegeEscalation: true",
 			wantCause: []string{"violates PodSecurity", "allowPrivilegeEscalation"}, setUp: (*clusterProject).restrictPods},
 		{name: "admission policy", text: "spec:\n  replicas: 2", with: "spec:\n  replicas: 3", wantCause: []string{"three is a crowd"}, rejected: true, setUp: (*clusterProject).denyThreeReplicas},
@@ -111,7 +112,9 @@ func (h *clusterProject) testBadRelease(good string, ill badRelease) {
 			h.t.Errorf("%q not found in the cause: %s", word, r.report.Cause)
 		}
 	}
-	if ill.rejected {
+	if ill.blameless {
+		h.requireNotQuarantined("retail-api", good, r)
+	} else if ill.rejected {
 		if now := h.requireServing("retail-api", good); len(now.Quarantined) != len(st.Quarantined) || now.History[0].Run != st.History[0].Run {
 			h.t.Errorf("Quarantined = %+v, History[0] = %+v, want them unchanged", now.Quarantined, now.History[0])
 		}
@@ -141,6 +144,19 @@ func (h *clusterProject) requireRolledBack(service, good string, r result) {
 	}
 	if last := st.History[0]; last.Release != bad || last.State != "rolled_back" || last.Reason == "" {
 		h.t.Errorf("History[0] = %+v, want %s rolled_back with a reason", last, bad)
+	}
+}
+
+// requireNotQuarantined checks that only the good release is running, and that the
+// release of the run may come again.
+func (h *clusterProject) requireNotQuarantined(service, good string, r result) {
+	h.t.Helper()
+	st := h.requireServing(service, good)
+	if slices.ContainsFunc(st.Quarantined, func(d struct{ Release, Reason string }) bool { return d.Release == r.report.Release }) {
+		h.t.Errorf("Quarantined = %+v, want nothing of %s", st.Quarantined, r.report.Release)
+	}
+	if last := st.History[0]; last.Release != r.report.Release || last.State != "rolled_back" || last.Reason == "" {
+		h.t.Errorf("History[0] = %+v, want %s rolled_back with a reason", last, r.report.Release)
 	}
 }
 

@@ -64,7 +64,7 @@ func (a *assessor) addAdmissionProblem(workload, message string, e *corev1.Event
 		why = after
 	}
 	kind, hint, patience := a.classifyAdmission(message)
-	t := problem{rank: rankAdmission, kind: kind, hint: hint}
+	t := problem{rank: rankAdmission, kind: kind, hint: hint, infrastructure: !isRefusedForContent(message)}
 	t.cause = fmt.Sprintf("%s gets no pods: %s", workload, clean(why))
 	a.addProblem(t, patience, a.elapsed(firstSeen(e)))
 }
@@ -99,6 +99,16 @@ func (a *assessor) classifyAdmission(message string) (fault.Kind, string, time.D
 		return fault.Invalid, "correct the pod template", 0
 	}
 	return fault.Unavailable, "", a.timeouts.Admission
+}
+
+// isRefusedForContent reports whether a pod was refused for what it is, by whatever
+// namespace with such rules. Otherwise the namespace lacks something that the release
+// does not bring: room in its quota, rights, a ServiceAccount.
+func isRefusedForContent(message string) bool {
+	if containsAny(message, "exceeded quota", "failed calling webhook") {
+		return false
+	}
+	return containsAny(message, "violates podsecurity", "denied the request", "denied request", "is invalid")
 }
 
 // oldPodTerminating reports whether an old pod is about to free its resources.

@@ -15,7 +15,7 @@ import (
 func (a *assessor) assessImagePull(b containerState) {
 	message := a.pullMessage(b)
 	kind, hint, permanent := classifyPullError(b, message)
-	t := problem{rank: rankImagePull, kind: kind, hint: hint}
+	t := problem{rank: rankImagePull, kind: kind, hint: hint, infrastructure: kind == fault.Exhausted || kind == fault.Denied && b.status.State.Waiting.Reason != "SignatureValidationFailed"}
 	// Runtimes repeat the image's name before the registry's message.
 	message = strings.ReplaceAll(message, fmt.Sprintf("%q", b.spec.Image), "it")
 	t.cause = joinNonEmpty(": ", fmt.Sprintf("%s: image %s can't be pulled", b, clean(b.spec.Image)), clean(message))

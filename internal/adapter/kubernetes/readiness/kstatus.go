@@ -116,7 +116,7 @@ func (a *assessor) assessTerminations() {
 			a.recheckIn = usual - overdue + time.Second
 			continue
 		}
-		t := problem{rank: rankTermination, kind: fault.Exhausted}
+		t := problem{rank: rankTermination, kind: fault.Exhausted, infrastructure: true}
 		t.cause = fmt.Sprintf("old %s is still terminating: %s past its grace period", podName(p), formatDuration(overdue))
 		if p.Spec.NodeName != "" {
 			t.cause += ", on node " + clean(p.Spec.NodeName)

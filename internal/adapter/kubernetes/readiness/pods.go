@@ -133,8 +133,8 @@ func (a *assessor) assessFailedPod(p *corev1.Pod) {
 	if reason == "" {
 		reason = "its node gave no reason"
 	}
-	t := problem{rank: rankScheduling, kind: fault.Failed, cause: podName(p) + " was terminated by its node: " + clean(reason)}
-	if p.Status.Reason == "Evicted" {
+	t := problem{rank: rankScheduling, kind: fault.Failed, infrastructure: !containsAny(p.Status.Message, "exceeds"), cause: podName(p) + " was terminated by its node: " + clean(reason)}
+	if p.Status.Reason == "Evicted" { // "exceeds" is about a limit of its own
 		t.kind, t.hint = fault.Exhausted, "the node was short of memory or disk: set requests that the container really needs"
 	}
 	patience := noTimeout

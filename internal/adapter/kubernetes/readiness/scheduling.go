@@ -25,7 +25,7 @@ func (a *assessor) assessUnscheduled(p *corev1.Pod) bool {
 	if c.Reason != corev1.PodReasonUnschedulable {
 		return true
 	}
-	t := problem{rank: rankScheduling, kind: fault.Exhausted}
+	t := problem{rank: rankScheduling, kind: fault.Exhausted, infrastructure: true}
 	message, preemption, _ := strings.Cut(c.Message, " preemption:")
 	adding, reason := a.scaleUpState(p)
 	patience := a.timeouts.Schedule

@@ -33,7 +33,7 @@ func (a *assessor) assessVolumes(p *corev1.Pod) {
 	case containsAny(e.Message, "multi-attach"):
 		t.hint = "the volume can only be on one node at a time: use ReadWriteMany, or let old pods end before new ones start (Recreate)"
 	case containsAny(e.Message, "not found", "references non-existent"):
-		t.kind, patience = fault.NotFound, a.timeouts.Mount
+		t.kind, t.infrastructure, patience = fault.NotFound, true, a.timeouts.Mount
 		t.hint = "make it part of the release, create it in the namespace, or correct its name"
 	}
 	t.cause = joinNonEmpty(": ", podName(p)+" "+what, clean(e.Message))
