@@ -27,11 +27,14 @@ type status struct {
 		Version int
 		Digest  string
 	}
-	URL         string `json:"url"`
-	By          string `json:"by"`
-	Replaced    string `json:"replaced"`
-	Health      string `json:"health"`
-	Replicas    []struct{ Name, Release, State string }
+	URL      string `json:"url"`
+	By       string `json:"by"`
+	Replaced string `json:"replaced"`
+	Health   string `json:"health"`
+	Replicas []struct {
+		Name, Release, State string
+		Restarts             int
+	}
 	Entering    *deployment
 	Quarantined []struct{ Release, Reason string }
 	History     []deployment

@@ -108,6 +108,12 @@ func (s service) predict(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusUnprocessableEntity, map[string]any{"error": err.Error()})
 		return
 	}
+	switch {
+	case s.behaviour == "poison" && asked.N == 13:
+		log.Fatal("tiny: 13 is unlucky")
+	case s.behaviour == "breaks off" && asked.N%5 == 0:
+		panic(http.ErrAbortHandler)
+	}
 	if s.behaviour == "predict fails" || s.behaviour == "even numbers fail" && asked.N%2 == 0 {
 		answer(w, http.StatusInternalServerError, map[string]any{"error": "no idea"})
 		return

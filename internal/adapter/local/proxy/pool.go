@@ -55,6 +55,14 @@ func NewPool(release delivery.ReleaseID) *Pool {
 const dialTimeout = 2 * time.Second
 
 func (p *Pool) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := p.connect(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &countingConn{Conn: conn}, nil
+}
+
+func (p *Pool) connect(ctx context.Context, network, address string) (net.Conn, error) {
 	p.mu.Lock()
 	own := p.dialers[address]
 	p.mu.Unlock()

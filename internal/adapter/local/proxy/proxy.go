@@ -44,6 +44,7 @@ type exchange struct {
 	pool    *Pool    // held until it is finished
 	backend *backend // the replica of the last attempt
 	tried   map[*backend]bool
+	resends int // after a replica may have read the request
 
 	body        []byte // buffered for a retry
 	streaming   bool   // the body is too long to buffer

@@ -1,12 +1,9 @@
 package proxy_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -162,98 +159,6 @@ func TestProxy_SkipsDeadReplica(t *testing.T) {
 		}
 	}
 	r.wantTraffic(t, a, 10, 0)
-}
-
-// closingServer handles one request per connection and closes it without notice,
-// like a server whose keep-alive timeout has expired.
-func closingServer(t *testing.T, served *atomic.Int64) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				in := bufio.NewReader(c)
-				req, err := http.ReadRequest(in)
-				if err != nil {
-					return
-				}
-				_, _ = io.Copy(io.Discard, req.Body)
-				served.Add(1)
-				fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-				_, _ = in.ReadByte() // the next request has begun: close the connection
-			}()
-		}
-	}()
-	return l.Addr().String()
-}
-
-func TestProxy_RetriesKeepAliveRace(t *testing.T) {
-	for _, size := range []int{0, 100, 200 << 10} {
-		t.Run(fmt.Sprint(size, " bytes"), func(t *testing.T) {
-			var served atomic.Int64
-			r := newTestProxy(t, proxy.Config{})
-			r.Switch(newPool(a, closingServer(t, &served), closingServer(t, &served)))
-			for range 10 {
-				resp, err := http.Post(r.url, "text/plain", bytes.NewReader(make([]byte, size)))
-				if err != nil {
-					t.Fatal(err)
-				}
-				body, _ := io.ReadAll(resp.Body)
-				resp.Body.Close()
-				if resp.StatusCode != 200 || string(body) != "ok" {
-					t.Fatalf("got %d %q", resp.StatusCode, body)
-				}
-			}
-			r.wantTraffic(t, a, 10, 0)
-			if served.Load() != 10 {
-				t.Errorf("the replicas served %d requests, want 10", served.Load())
-			}
-		})
-	}
-}
-
-// TestProxy_DoesNotRetryPostOnNewConnection: a replica that received the whole
-// request and died may have executed it.
-func TestProxy_DoesNotRetryPostOnNewConnection(t *testing.T) {
-	var took atomic.Int64
-	abort := func(_ http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		took.Add(1)
-		panic(http.ErrAbortHandler)
-	}
-	cases := []struct {
-		method string
-		times  int64
-	}{{http.MethodPost, 1}, {http.MethodPatch, 1}, {http.MethodGet, 3}, {http.MethodPut, 3}}
-	for _, c := range cases {
-		t.Run(c.method, func(t *testing.T) {
-			took.Store(0)
-			r := newTestProxy(t, proxy.Config{})
-			_, one := newReplica(t, abort)
-			_, two := newReplica(t, abort)
-			_, three := newReplica(t, abort)
-			_, four := newReplica(t, abort)
-			r.Switch(newPool(a, one, two, three, four))
-			req, _ := http.NewRequest(c.method, r.url, strings.NewReader("x"))
-			resp, err := http.DefaultClient.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp.Body.Close()
-			if resp.StatusCode != http.StatusBadGateway || took.Load() != c.times {
-				t.Errorf("status %d after %d tries, want 502 after %d", resp.StatusCode, took.Load(), c.times)
-			}
-			r.wantTraffic(t, a, 1, 1)
-		})
-	}
 }
 
 func TestProxy_WaitsForReplica(t *testing.T) {

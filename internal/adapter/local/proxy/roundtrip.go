@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptrace"
-	"sync/atomic"
 	"time"
 )
 
@@ -81,13 +79,19 @@ func (x *exchange) finish(ctx context.Context) {
 	switch {
 	case recorder == nil || x.clientGone || x.probe:
 	case x.truncated.Load(), x.failed && ctx.Err() == nil:
-		recorder.RecordFailure(x.pool.release, now)
+		x.recordFailure()
 	case x.completed && x.status != 0: // otherwise the client disconnected
 		until := now
 		if !x.respondedAt.IsZero() {
 			until = x.respondedAt
 		}
 		recorder.RecordResponse(x.pool.release, now, x.status, until.Sub(x.start))
+	}
+}
+
+func (x *exchange) recordFailure() {
+	if recorder := x.proxy.cfg.Recorder; recorder != nil && !x.probe {
+		recorder.RecordFailure(x.pool.release, x.proxy.cfg.Now())
 	}
 }
 
@@ -128,84 +132,4 @@ func (x *exchange) pick(ctx context.Context) error {
 		}
 		again.Stop()
 	}
-}
-
-// balancer is the transport of the reverse proxy. It tries replicas until one
-// responds or a retry would not be safe.
-type balancer struct{}
-
-// RoundTrip sends the request.
-func (balancer) RoundTrip(req *http.Request) (*http.Response, error) {
-	x := exchangeOf(req.Context())
-	var previous error
-	for failures := 0; ; {
-		if err := x.pick(req.Context()); err != nil {
-			return nil, errors.Join(err, previous)
-		}
-		try := &attempt{}
-		resp, err := x.pool.transport.RoundTrip(try.request(req, x))
-		if err == nil {
-			return resp, nil
-		}
-		if req.Context().Err() != nil || !try.retryable(req.Method, x, failures) {
-			return nil, err
-		}
-		if try.connected.Load() {
-			failures++
-		}
-		x.tried[x.backend] = true
-		previous = err
-	}
-}
-
-// attempt is one attempt with one replica. Its fields are set by the transport's
-// goroutines.
-type attempt struct {
-	connected, reused, responded atomic.Bool
-}
-
-func (a *attempt) request(req *http.Request, x *exchange) *http.Request {
-	trace := &httptrace.ClientTrace{
-		GotConn: func(i httptrace.GotConnInfo) {
-			a.connected.Store(true)
-			a.reused.Store(i.Reused)
-		},
-		GotFirstResponseByte: func() { a.responded.Store(true) },
-	}
-	out := req.Clone(httptrace.WithClientTrace(req.Context(), trace))
-	out.URL.Host = x.backend.address
-	switch {
-	case x.streaming:
-		out.Body = unclosedBody{req.Body} // a refused connection must not close it
-	case x.body != nil:
-		out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(x.body)), nil }
-		out.Body, _ = out.GetBody()
-		out.ContentLength = int64(len(x.body))
-		out.TransferEncoding = nil
-	}
-	return out
-}
-
-type unclosedBody struct{ io.Reader }
-
-func (unclosedBody) Close() error { return nil }
-
-// retryable reports whether the request can be sent to another replica: always if
-// this one was not reached; if it was, only before the first byte of a response,
-// with a buffered body, and if the method is idempotent or the connection was
-// reused, which the replica may have closed before it read the request.
-func (a *attempt) retryable(method string, x *exchange, failures int) bool {
-	switch {
-	case !a.connected.Load():
-		return true
-	case a.responded.Load() || x.streaming || failures >= 2:
-		return false
-	case a.reused.Load():
-		return true
-	}
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
-		return true
-	}
-	return false
 }
