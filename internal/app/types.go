@@ -128,11 +128,11 @@ func (s Status) ModelUse() string {
 	return "opened"
 }
 
-// FailedReplicas returns the replicas that ended unexpectedly.
+// FailedReplicas returns the replicas that ended unexpectedly, or do not respond.
 func (s Status) FailedReplicas() []port.Replica {
 	var out []port.Replica
 	for _, r := range s.Replicas {
-		if r.State == port.ReplicaBackoff || r.State == port.ReplicaExited {
+		if r.State == port.ReplicaBackoff || r.State == port.ReplicaExited || r.State == port.ReplicaUnresponsive {
 			out = append(out, r)
 		}
 	}

@@ -75,6 +75,9 @@ type ReplicaState string
 const (
 	ReplicaStarting ReplicaState = "starting"
 	ReplicaReady    ReplicaState = "ready"
+	// ReplicaUnresponsive is a replica that was ready, runs, and does not respond.
+	ReplicaUnresponsive ReplicaState = "unresponsive"
+
 	ReplicaDraining ReplicaState = "draining" // finishes its requests, then ends
 	ReplicaBackoff  ReplicaState = "backoff"  // ended, and will be started again
 	ReplicaExited   ReplicaState = "exited"   // ended for good

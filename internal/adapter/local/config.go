@@ -31,6 +31,8 @@ type Config struct {
 	Runtime       string             // "bwrap", "namespaces", or "" to select one
 	StartTimeout  time.Duration      // until a release must be ready; default 2 min
 	GracePeriod   time.Duration      // between SIGTERM and SIGKILL; default 10 s
+	ProbeInterval time.Duration      // between probes of a ready replica; default 5 s
+	HungTimeout   time.Duration      // after which one that neither responds nor computes is replaced; default 30 s
 	Images        port.ImageStore    //
 	Artifacts     port.ArtifactStore //
 

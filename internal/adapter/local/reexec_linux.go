@@ -61,6 +61,8 @@ func Supervise(ctx context.Context, args []string, out io.Writer) error {
 	flags.StringVar(&cfg.Dir, "dir", "", "state folder")
 	flags.DurationVar(&cfg.StartTimeout, "start-timeout", 0, "time until a release must be ready")
 	flags.DurationVar(&cfg.GracePeriod, "grace", 0, "time between SIGTERM and SIGKILL")
+	flags.DurationVar(&cfg.ProbeInterval, "probe-interval", 0, "time between probes of a ready replica")
+	flags.DurationVar(&cfg.HungTimeout, "hung-timeout", 0, "time after which a silent replica is replaced")
 	runtimeName := flags.String("runtime", "", container.RuntimeNames)
 	initArgs := flags.String("init", InitCommand, "arguments of the container's first process")
 	readyFD := flags.Uint("ready-fd", 0, "file descriptor to report readiness on")
@@ -128,7 +130,9 @@ func superviseArgs(cfg Config) []string {
 	if cfg.Runtime != "" {
 		args = append(args, "--runtime", cfg.Runtime)
 	}
-	for name, d := range map[string]time.Duration{"start-timeout": cfg.StartTimeout, "grace": cfg.GracePeriod} {
+	for name, d := range map[string]time.Duration{
+		"start-timeout": cfg.StartTimeout, "grace": cfg.GracePeriod, "probe-interval": cfg.ProbeInterval, "hung-timeout": cfg.HungTimeout,
+	} {
 		if d != 0 {
 			args = append(args, fmt.Sprintf("--%s=%s", name, d))
 		}

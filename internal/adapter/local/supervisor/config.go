@@ -12,18 +12,20 @@ import (
 
 // Config configures a supervisor. Only Dir and Runtime are required.
 type Config struct {
-	Dir          string            // state folder, absolute
-	Runtime      container.Runtime //
-	StartTimeout time.Duration     // until a release must be ready; default 2 min
-	DrainTimeout time.Duration     // for in-flight requests, unless the workload sets it; default 10 s
-	GracePeriod  time.Duration     // between SIGTERM and SIGKILL; default 10 s
-	MinBackoff   time.Duration     // before the first restart; default 100 ms, doubled each time
-	MaxBackoff   time.Duration     // default 30 s
-	StableAfter  time.Duration     // run time after which the backoff starts over; default 30 s
-	IdleTimeout  time.Duration     // exits after having had no release for this time; default 3 s
-	MaxLogSize   int64             // size of a replica's log at which it is rotated; default 4 MiB
-	Log          *log.Logger       // default: discarded
-	Now          func() time.Time
+	Dir           string            // state folder, absolute
+	Runtime       container.Runtime //
+	StartTimeout  time.Duration     // until a release must be ready; default 2 min
+	DrainTimeout  time.Duration     // for in-flight requests, unless the workload sets it; default 10 s
+	GracePeriod   time.Duration     // between SIGTERM and SIGKILL; default 10 s
+	MinBackoff    time.Duration     // before the first restart; default 100 ms, doubled each time
+	MaxBackoff    time.Duration     // default 30 s
+	StableAfter   time.Duration     // run time after which the backoff starts over; default 30 s
+	ProbeInterval time.Duration     // between probes of a ready replica; default 5 s
+	HungTimeout   time.Duration     // after which one that neither responds nor computes is replaced; default 30 s
+	IdleTimeout   time.Duration     // exits after having had no release for this time; default 3 s
+	MaxLogSize    int64             // size of a replica's log at which it is rotated; default 4 MiB
+	Log           *log.Logger       // default: discarded
+	Now           func() time.Time
 
 	ports *ports
 }
@@ -32,6 +34,7 @@ func (c *Config) setDefaults() {
 	for d, value := range map[*time.Duration]time.Duration{
 		&c.StartTimeout: 2 * time.Minute, &c.DrainTimeout: 10 * time.Second, &c.GracePeriod: 10 * time.Second,
 		&c.MinBackoff: 100 * time.Millisecond, &c.MaxBackoff: 30 * time.Second, &c.StableAfter: 30 * time.Second, &c.IdleTimeout: 3 * time.Second,
+		&c.ProbeInterval: 5 * time.Second, &c.HungTimeout: 30 * time.Second,
 	} {
 		if *d == 0 {
 			*d = value

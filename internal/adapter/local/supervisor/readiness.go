@@ -37,7 +37,7 @@ func (e endpoint) dial(ctx context.Context, port int) (net.Conn, error) {
 // says.
 func (e endpoint) client(port int) *http.Client {
 	return &http.Client{
-		Timeout: 2 * time.Second,
+		Timeout: probeTimeout,
 		Transport: &http.Transport{
 			DisableKeepAlives: true,
 			DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return e.dial(ctx, port) },

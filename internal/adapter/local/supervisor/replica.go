@@ -31,6 +31,7 @@ type replica struct {
 	name      string
 	spec      container.Spec // without PORT
 	readyPath string         // path
+	group     *group
 	pool      *proxy.Pool
 	log       *logFile
 	notify    func() // called after every change
@@ -142,10 +143,12 @@ func (r *replica) runOnce() (cause string, err error) {
 // about it. The error is that of the machine, if the release is not to blame.
 func (r *replica) explain(exit container.Exit, problem error) (cause string, err error) {
 	hint, stopped := readOnlyHint(r.log.tail()), false
-	wrong := (*wrongPortError)(nil)
+	wrong, hung := (*wrongPortError)(nil), (*hungError)(nil)
 	switch {
 	case errors.As(problem, &wrong):
 		cause, hint, stopped = wrong.Error(), wrong.Hint(), true
+	case errors.As(problem, &hung):
+		cause, stopped = hung.Error()+formatTail(r.log.tail()), true
 	case problem != nil:
 		cause, err = problem.Error(), problem
 	case hint != "":
@@ -173,8 +176,8 @@ func startTrouble(err error) error {
 
 // supervise waits for a running container. It adds it to the pool once it is
 // ready, removes it when it exits, and terminates it when the replica is stopped.
-// A portTakenError is returned if another process has its port, and a
-// wrongPortError if the service listens on another one.
+// A portTakenError is returned if another process has its port, a wrongPortError if
+// the service listens on another one, and a hungError if it stops responding.
 func (r *replica) supervise(e endpoint) (container.Exit, error) {
 	b := e.container
 	r.mu.Lock()
@@ -188,7 +191,9 @@ func (r *replica) supervise(e endpoint) (container.Exit, error) {
 		if ready, problem = e.waitReady(ctx); ready {
 			r.addToPool(e)
 			r.setState(port.ReplicaReady, "")
-		} else if problem != nil {
+			problem = r.watch(ctx, e)
+		}
+		if problem != nil {
 			r.terminate(b, ended)
 		}
 	})
@@ -237,9 +242,11 @@ func takenBy(at int) string {
 	return cmp.Or(findListener("/proc", at), "another process")
 }
 
-// terminate sends SIGTERM, and SIGKILL after the grace period.
+// terminate sends SIGTERM, and SIGKILL after the grace period. A process that was
+// stopped has to be continued to see the first one.
 func (r *replica) terminate(b *container.Container, ended <-chan struct{}) {
 	b.Signal(syscall.SIGTERM)
+	b.Signal(syscall.SIGCONT)
 	timer := time.NewTimer(r.cfg.GracePeriod)
 	defer timer.Stop()
 	select {

@@ -17,6 +17,7 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -73,7 +74,26 @@ func main() {
 	})
 	var told figures
 	mux.Handle("/metrics", &told)
-	serve(told.count(mux))
+	serve(freezable(told.count(mux)))
+}
+
+// freezable responds to no request from one to /freeze until one to /thaw.
+func freezable(h http.Handler) http.Handler {
+	var frozen atomic.Bool
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/freeze":
+			frozen.Store(true)
+		case "/thaw":
+			frozen.Store(false)
+			return
+		}
+		if frozen.Load() {
+			<-r.Context().Done()
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 func serve(h http.Handler) {
