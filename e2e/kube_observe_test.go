@@ -98,6 +98,9 @@ func (h *clusterProject) usedConfigMap(deployment string) string {
 // terminating pod, which keeps responding until then.
 const propagationDelay = 3 * time.Second
 
+// jobLabel is a label of pods of Jobs, which belong to no release.
+const jobLabel = "batch.kubernetes.io/job-name"
+
 // requireServing checks that records, cluster and service agree that the release is
 // the only one in prod, and returns the status.
 func (h *clusterProject) requireServing(service, release string) status {
@@ -113,7 +116,7 @@ func (h *clusterProject) requireServing(service, release string) status {
 		h.t.Fatalf("/health = %+v, want release %s with model version %d", id, release, st.Model.Version)
 	}
 	for _, p := range h.pods() {
-		if p.Metadata.Labels[releaseLabel] != release {
+		if p.Metadata.Labels[jobLabel] == "" && p.Metadata.Labels[releaseLabel] != release {
 			h.t.Fatalf("pod %s of release %s exists, want only pods of %s", p.Metadata.Name, p.Metadata.Labels[releaseLabel], release)
 		}
 	}

@@ -46,6 +46,7 @@ type DeployRequest struct {
 	Run          delivery.RunID    // the run that deploys; a Locker lets one at a time in
 	Strategy     delivery.Strategy // of the rollout; empty: the target's default
 	Secrets      []Secret          // values of the release's Secret objects; none: those in the target already
+	Rollback     bool              // the release was deployed before and comes back: what ran once for it, such as a migration, does not run again
 }
 
 // Observation is the state of an environment as the target sees it.

@@ -34,7 +34,13 @@ func main() {
 }
 
 func (s service) run() error {
-	if s.behaviour == "crashes" {
+	switch s.behaviour {
+	case "migrates":
+		fmt.Println("the tables are as they should be")
+		return nil
+	case "migration fails":
+		return fmt.Errorf("the column is there already")
+	case "crashes":
 		return fmt.Errorf("out of cheese, as release %s always is", s.release)
 	}
 	weights, err := os.ReadFile(filepath.Join(os.Getenv("MODEL_PATH"), "weights.txt"))

@@ -23,9 +23,17 @@ func (t *Target) Diff(ctx context.Context, o port.DeployRequest) ([]port.Change,
 	if err != nil {
 		return nil, err
 	}
+	state, err := rollout.Read(ctx, c, o.Service, o.Environment)
+	if err != nil {
+		return nil, err
+	}
+	jobs, err := unrunJobs(ctx, c, set, state.Traffic == "", o.Rollback)
+	if err != nil {
+		return nil, err
+	}
 	var changes []port.Change
 	applied := map[string]bool{}
-	for _, obj := range slices.Concat(set.Others, set.Workloads, set.Selecting(o.ID)) {
+	for _, obj := range slices.Concat(jobs, set.Others, set.Workloads, set.Selecting(o.ID)) {
 		applied[manifest.Key(obj)] = true
 		change, err := t.diffObject(ctx, c, obj)
 		if err != nil {
@@ -35,7 +43,7 @@ func (t *Target) Diff(ctx context.Context, o port.DeployRequest) ([]port.Change,
 			changes = append(changes, change)
 		}
 	}
-	removals, err := t.diffRemovals(ctx, c, o, applied)
+	removals, err := t.diffRemovals(ctx, c, state, o, applied)
 	return append(changes, removals...), err
 }
 
@@ -73,10 +81,9 @@ func (t *Target) diffObject(ctx context.Context, c *client.Client, o *unstructur
 }
 
 // diffRemovals returns the objects of the current release that the request's lacks.
-func (t *Target) diffRemovals(ctx context.Context, c *client.Client, o port.DeployRequest, applied map[string]bool) ([]port.Change, error) {
-	s, err := rollout.Read(ctx, c, o.Service, o.Environment)
-	if err != nil || s.Traffic == "" || s.Traffic == o.ID {
-		return nil, err
+func (t *Target) diffRemovals(ctx context.Context, c *client.Client, s rollout.State, o port.DeployRequest, applied map[string]bool) ([]port.Change, error) {
+	if s.Traffic == "" || s.Traffic == o.ID {
+		return nil, nil
 	}
 	current, err := t.currentObjects(ctx, c, s, o)
 	if fault.Is(err, fault.NotFound) {

@@ -18,10 +18,15 @@ func (t *Target) DryRun(ctx context.Context, o port.DeployRequest, report func(s
 		return err
 	}
 	op.report("running a server-side dry run")
-	objects, err := op.withoutKnownSecrets(ctx, op.set.All)
+	objects, err := op.withoutKnownSecrets(ctx, op.set.WithoutJobs())
 	if err != nil {
 		return err
 	}
+	jobs, err := unrunJobs(ctx, op.client, op.set, op.state.Traffic == "", o.Rollback)
+	if err != nil {
+		return err
+	}
+	objects = append(objects, jobs...)
 	if err := op.checkOwnership(ctx); err != nil {
 		return err
 	}

@@ -56,16 +56,25 @@ func (op *operation) removeLeftover(ctx context.Context) error {
 	return op.refresh(ctx)
 }
 
-// stage applies the release held, and waits for its pods.
+// stage runs the release's Jobs, applies it held, and waits for its pods.
 func (op *operation) stage(ctx context.Context) error {
+	objects := op.set.Prerequisites(op.state.Traffic == "")
+	if len(op.set.JobsToRun(op.state.Traffic == "", op.request.Rollback)) > 0 {
+		if err := op.apply(ctx, objects); err != nil {
+			return err
+		}
+		if err := op.runJobs(ctx); err != nil {
+			return err
+		}
+		objects = nil
+	}
 	informers, err := op.watch(ctx)
 	if err != nil {
 		return err
 	}
 	defer informers.Close()
 	op.report("starting its pods next to the current release")
-	objects := append(op.set.Prerequisites(op.state.Traffic == ""), op.set.Held(op.surge)...)
-	if err := op.apply(ctx, objects); err != nil {
+	if err := op.apply(ctx, append(objects, op.set.Held(op.surge)...)); err != nil {
 		return err
 	}
 	return op.wait(ctx, informers, op.stagedCondition())

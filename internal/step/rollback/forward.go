@@ -35,7 +35,7 @@ func (f forward) run(ctx context.Context) (step.Result, error) {
 	if err := f.restoreConfiguration(ctx); err != nil {
 		return step.Result{}, err
 	}
-	f.request = f.RequestFor(f.rel, f.config)
+	f.request = f.requestFor(f.rel, f.config)
 	if f.want, err = f.Expect(f.params.ProbeParams, f.request); err != nil {
 		return step.Result{}, err
 	}

@@ -16,6 +16,7 @@ import (
 	"fmt"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/rollout"
 	"github.com/slipway-cd/slipway/internal/step/trust"
@@ -48,6 +49,13 @@ type base struct {
 	rollout.Session
 	trust  trust.Verifier
 	params step.RollbackParams
+}
+
+// requestFor asks the target for a release that comes back.
+func (b base) requestFor(rel delivery.ReleaseRecord, config *delivery.Configuration) port.DeployRequest {
+	o := b.RequestFor(rel, config)
+	o.Rollback = true
+	return o
 }
 
 func (b base) undo(ctx context.Context) (step.Result, error) {

@@ -76,7 +76,7 @@ func (u undo) finalize(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return u.Finalize(ctx, u.RequestFor(rel, u.current.Config))
+	return u.Finalize(ctx, u.requestFor(rel, u.current.Config))
 }
 
 // sameInstance reports whether what is current was being deployed once more, as it is:
@@ -152,7 +152,7 @@ func (u undo) attempt(ctx context.Context) (url string, err error) {
 	}
 	// The smoke checks were written for the release that failed, and need not fit
 	// the one before it: its health decides, their results are only reported.
-	request := u.RequestFor(rel, u.current.Config)
+	request := u.requestFor(rel, u.current.Config)
 	want, err := u.Expect(u.params.ProbeParams, request)
 	if err != nil {
 		u.Request.Logf("%v", err)

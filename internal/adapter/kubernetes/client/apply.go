@@ -155,7 +155,7 @@ func (c *Client) waitEstablished(ctx context.Context, definitions []*unstructure
 				return false, err
 			}
 			live, err := c.Get(ctx, k, "", d.GetName())
-			return conditionTrue(live, "Established"), err
+			return ConditionTrue(live, "Established"), err
 		})
 		if err != nil {
 			return fmt.Errorf("wait for %s: %w", Title(d), err)
@@ -164,7 +164,8 @@ func (c *Client) waitEstablished(ctx context.Context, definitions []*unstructure
 	return nil
 }
 
-func conditionTrue(o *unstructured.Unstructured, name string) bool {
+// ConditionTrue reports whether a condition of an object is true.
+func ConditionTrue(o *unstructured.Unstructured, name string) bool {
 	if o == nil {
 		return false
 	}

@@ -43,6 +43,9 @@ func ConfigMaps() Kind { return namespaced("", "v1", "configmaps") }
 // Secrets returns the kind Secret.
 func Secrets() Kind { return namespaced("", "v1", "secrets") }
 
+// Jobs returns the kind Job.
+func Jobs() Kind { return namespaced("batch", "v1", "jobs") }
+
 // Leases returns the kind Lease.
 func Leases() Kind { return namespaced("coordination.k8s.io", "v1", "leases") }
 
@@ -66,7 +69,7 @@ func commonKinds() map[schema.GroupVersionKind]Kind {
 		gvk("apps", "v1", "ReplicaSet"):                       ReplicaSets(),
 		gvk("apps", "v1", "StatefulSet"):                      namespaced("apps", "v1", "statefulsets"),
 		gvk("apps", "v1", "DaemonSet"):                        namespaced("apps", "v1", "daemonsets"),
-		gvk("batch", "v1", "Job"):                             namespaced("batch", "v1", "jobs"),
+		gvk("batch", "v1", "Job"):                             Jobs(),
 		gvk("batch", "v1", "CronJob"):                         namespaced("batch", "v1", "cronjobs"),
 		gvk("", "v1", "Pod"):                                  Pods(),
 		gvk("", "v1", "Service"):                              Services(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -78,6 +79,21 @@ func As[T any](o *unstructured.Unstructured) (T, error) {
 	var out T
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &out); err != nil {
 		return out, fmt.Errorf("read %s: %w", Title(o), err)
+	}
+	return out, nil
+}
+
+// Warnings returns the warnings in the client's namespace.
+func (c *Client) Warnings(ctx context.Context) ([]corev1.Event, error) {
+	l, err := c.In(Events(), "").List(ctx, metav1.ListOptions{FieldSelector: "type=Warning"})
+	if err != nil {
+		return nil, Explain("list events in "+c.title, err)
+	}
+	out := make([]corev1.Event, len(l.Items))
+	for i := range l.Items {
+		if out[i], err = As[corev1.Event](&l.Items[i]); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }

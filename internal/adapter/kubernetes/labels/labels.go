@@ -31,14 +31,21 @@ const (
 const (
 	Model       = "slipway.dev/model"
 	ModelDigest = "slipway.dev/model-digest"
-	KeepName    = "slipway.dev/keep-name" // set by users: the name gets no hash of the content
-	Keys        = "slipway.dev/keys"      // of a Secret: its keys, where its values are not recorded
-	Host        = "slipway.dev/host"      // of a Lease: the machine that its holder runs on
-	Held        = "slipway.dev/held"      // of a Deployment: the release that is staged
-	Fence       = "slipway.dev/fence"     // of a Service: the lease's number and the time of its last switch
-	Canary      = "slipway.dev/canary"    // of a Service that exists only while a canary gets requests
-	Part        = "slipway.dev/part"      // of a ConfigMap: its place among the parts of a record
+	KeepName    = "slipway.dev/keep-name"   // set by users: the name gets no hash of the content
+	Keys        = "slipway.dev/keys"        // of a Secret: its keys, where its values are not recorded
+	Host        = "slipway.dev/host"        // of a Lease: the machine that its holder runs on
+	Held        = "slipway.dev/held"        // of a Deployment: the release that is staged
+	Fence       = "slipway.dev/fence"       // of a Service: the lease's number and the time of its last switch
+	Canary      = "slipway.dev/canary"      // of a Service that exists only while a canary gets requests
+	Part        = "slipway.dev/part"        // of a ConfigMap: its place among the parts of a record
+	Content     = "slipway.dev/content"     // of a Job: the digest of its content
+	Run         = "slipway.dev/run"         // of a Job: the run that started it
+	HelmHook    = "slipway.dev/helm-hook"   // of a Job: when Helm would run it
+	OnRollback  = "slipway.dev/on-rollback" // of a Job, set by users: RunOnRollback; without it a rollback does not run it
 )
+
+// RunOnRollback is the value of the annotation OnRollback.
+const RunOnRollback = "run"
 
 // Selector selects all objects of a service in an environment.
 func Selector(service string, env delivery.Environment) string {

@@ -3,6 +3,8 @@
 package manifest
 
 import (
+	"slices"
+
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/render"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -13,11 +15,13 @@ import (
 
 // Set is a release's objects for one place, by what is done with them.
 type Set struct {
-	Release   delivery.ReleaseID
-	All       []*unstructured.Unstructured
-	Workloads []*unstructured.Unstructured // Deployments that run the release's image
-	Services  []*unstructured.Unstructured // that select one of the workloads
-	Others    []*unstructured.Unstructured // in the order in which they are applied
+	Release    delivery.ReleaseID
+	All        []*unstructured.Unstructured
+	Workloads  []*unstructured.Unstructured // Deployments that run the release's image
+	Services   []*unstructured.Unstructured // that select one of the workloads
+	Jobs       []*unstructured.Unstructured // in the order in which they run
+	Others     []*unstructured.Unstructured // in the order in which they are applied
+	Companions []*unstructured.Unstructured // those of the others that have pods of their own
 }
 
 // Options describe the place for which a set is made.
@@ -71,7 +75,14 @@ func (s *Set) sort(obj *unstructured.Unstructured) {
 			return
 		}
 	}
+	if IsJob(obj) {
+		s.Jobs = append(s.Jobs, obj)
+		return
+	}
 	s.Others = append(s.Others, obj)
+	if isCompanion(obj) {
+		s.Companions = append(s.Companions, obj)
+	}
 }
 
 // validate rejects a release that is unreachable, or that has no workload to tell it
@@ -123,6 +134,11 @@ func (s *Set) Prerequisites(emptyEnvironment bool) []*unstructured.Unstructured 
 		}
 	}
 	return out
+}
+
+// WithoutJobs returns all objects but the Jobs, which the API refuses to change.
+func (s *Set) WithoutJobs() []*unstructured.Unstructured {
+	return slices.DeleteFunc(slices.Clone(s.All), IsJob)
 }
 
 // Key identifies an object across releases.

@@ -133,8 +133,7 @@ func hashedName(o object) (string, error) {
 		return "", fmt.Errorf("hash %s: %w", o.displayName(), err)
 	}
 	sum := sha256.Sum256(text)
-	name = strings.TrimRight(name[:min(len(name), maxNameLength-hashDigits-1)], "-.")
-	return name + "-" + hex.EncodeToString(sum[:])[:hashDigits], nil
+	return hashSuffixed(name, hex.EncodeToString(sum[:])[:hashDigits], maxNameLength), nil
 }
 
 // extractSecret moves a Secret's values out of the object, and annotates the object

@@ -62,7 +62,7 @@ func (l *loader) renderChart(dir string) ([]object, error) {
 		}
 		out = append(out, found...)
 	}
-	return l.dropTestHooks(out)
+	return l.mapHooks(out)
 }
 
 // mergeValues merges the values files, later ones over earlier ones.

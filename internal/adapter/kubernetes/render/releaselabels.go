@@ -96,7 +96,9 @@ func (s Stamp) stampPods(o *unstructured.Unstructured) {
 	for _, c := range containersOf(o.Object, s.Image) {
 		setEnv(c, map[string]string{"SLIPWAY_RELEASE": string(s.Release), "SLIPWAY_ENVIRONMENT": string(s.Environment)})
 	}
-	if RunsImage(o, s.Image) {
+	// Pods of Jobs are none of the release's: no Service may select them, and nothing
+	// waits for them to be ready.
+	if RunsImage(o, s.Image) && o.GroupVersionKind().Group != "batch" {
 		s.addPreStop(o)
 		t, _ := podTemplate(o.Object)
 		childMap(childMap(t, "metadata"), "labels")[labels.Release] = string(s.Release)
