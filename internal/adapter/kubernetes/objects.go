@@ -27,6 +27,7 @@ const sleepHookVersion = 30
 // objects returns the request's objects for this place.
 func (t *Target) objects(ctx context.Context, c *client.Client, o port.DeployRequest) (*manifest.Set, error) {
 	opts := t.manifestOptions(o, c.Namespace())
+	opts.Exclusive = true
 	if c.MinorVersion(ctx) >= sleepHookVersion {
 		opts.PreStopSeconds = preStopSeconds
 	}

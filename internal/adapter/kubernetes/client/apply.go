@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -47,27 +46,6 @@ func (c *Client) Apply(ctx context.Context, o *unstructured.Unstructured, opts A
 		return nil, c.ExplainApply(o, err)
 	}
 	return now, nil
-}
-
-// ExplainApply turns the API server's answer to an apply into an error for people.
-func (c *Client) ExplainApply(o *unstructured.Unstructured, err error) error {
-	act := "apply " + Title(o)
-	if fields := ConflictingFields(err); fields != "" {
-		return fault.New(fault.Conflict, "%s: %s", act, fields).
-			Hint("remove the field from the manifests, have its current manager release it, or set take_over: true in the target")
-	}
-	err = Explain(act, err)
-	switch {
-	case strings.Contains(err.Error(), "field is immutable"):
-		var f *fault.Error
-		if errors.As(err, &f) {
-			return f.Hint("rename the object, or delete the existing one: this field cannot be changed")
-		}
-	case fault.Is(err, fault.NotFound) && strings.Contains(err.Error(), "namespaces"):
-		return fault.New(fault.NotFound, "%s: %s not found", act, c.title).Cause(err).
-			Hint("create it: `kubectl create namespace %s`", o.GetNamespace())
-	}
-	return err
 }
 
 // ApplyAll applies objects in their order: namespaces and definitions of kinds

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"regexp"
 	"strings"
 
@@ -14,43 +15,50 @@ import (
 )
 
 // Explain turns an error of the API server into one for people. Its kind tells
-// callers whether trying again may help.
+// callers whether trying again may help, and whether it is the infrastructure's.
 func Explain(act string, err error) error {
 	var own *fault.Error
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &own), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	if err == nil || errors.As(err, &own) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
-	case apierrors.IsUnauthorized(err):
+	}
+	status, ok := statusOf(err)
+	switch {
+	case !ok || isUnreachable(status):
+		return explainUnreachable(act, err)
+	case status.Reason == metav1.StatusReasonUnauthorized:
 		return fault.New(fault.Denied, "%s: authentication failed", act).Cause(err).Infrastructure().
 			Hint("the credentials have expired or belong to another cluster: log in again, and check with `kubectl get pods`")
-	case apierrors.IsForbidden(err) && !rejectsObject(err):
-		return fault.New(fault.Denied, "%s", act).Cause(err).
-			Hint("grant it: `slipway` needs the role in docs/kubernetes-role.yaml in that namespace")
-	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
-		return fault.New(fault.Failed, "%s: rejected by the cluster", act).Cause(err)
-	case apierrors.IsConflict(err):
-		return fault.New(fault.Conflict, "%s", act).Cause(err)
-	case apierrors.IsNotFound(err):
-		return fault.New(fault.NotFound, "%s", act).Cause(err)
 	}
+	if p, ok := missingPermission(status.Message); ok {
+		return fault.New(fault.Denied, "%s", act).Cause(err).Hint("%s", p.hint())
+	}
+	return explainRejection(act, status, err)
+}
+
+func explainUnreachable(act string, err error) error {
 	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" {
 		err = op // without the request, which did not get so far
 	}
 	return fault.New(fault.Unavailable, "%s", act).Cause(err).Infrastructure().Hint("check that the API server is running and reachable from here")
 }
 
-// rejectsObject reports whether a Forbidden error is about the object itself
-// (admission, quota, Pod Security) and not about missing permissions.
-func rejectsObject(err error) bool {
-	text := err.Error()
-	for _, phrase := range []string{"exceeded quota", "violates PodSecurity", "admission webhook", "denied the request", "denied request", "limits.", "maximum ", "minimum "} {
-		if strings.Contains(text, phrase) {
-			return true
-		}
+// statusOf returns what the API server responded; ok is false if it did not.
+func statusOf(err error) (s metav1.Status, ok bool) {
+	var status apierrors.APIStatus
+	if ok = errors.As(err, &status); ok {
+		s = status.Status()
 	}
-	return false
+	return s, ok
+}
+
+// isUnreachable reports whether a status means that the API server, or what it needs,
+// did not respond in time. Every other status is a response to the request.
+func isUnreachable(s metav1.Status) bool {
+	switch s.Code {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return s.Reason == metav1.StatusReasonServerTimeout // its code is 500
 }
 
 // managerPattern finds the manager of a field in the API server's message.
@@ -58,12 +66,12 @@ var managerPattern = regexp.MustCompile(`conflicts? with "([^"]+)"`)
 
 // ConflictingFields returns which fields of an object another manager owns, or "".
 func ConflictingFields(err error) string {
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) || !apierrors.IsConflict(err) || status.Status().Details == nil {
+	status, ok := statusOf(err)
+	if !ok || !apierrors.IsConflict(err) || status.Details == nil {
 		return ""
 	}
 	var fields []string
-	for _, c := range status.Status().Details.Causes {
+	for _, c := range status.Details.Causes {
 		if c.Type != metav1.CauseTypeFieldManagerConflict {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/restmapper"
 
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -119,9 +120,25 @@ func (c *Client) KindOf(ctx context.Context, gvk schema.GroupVersionKind) (Kind,
 		}
 		if fresh {
 			return Kind{}, fault.New(fault.Invalid, "the cluster has no kind %s of %s", gvk.Kind, gvk.GroupVersion()).
-				Hint("install its CustomResourceDefinition, or correct apiVersion and kind").Cause(ErrUnknownKind)
+				Hint("%s", unknownKindHint(mapper, gvk)).Cause(ErrUnknownKind)
 		}
 	}
+}
+
+// unknownKindHint names what the cluster has in its place: another version of the kind,
+// or a kind of a similar name.
+func unknownKindHint(mapper meta.RESTMapper, gvk schema.GroupVersionKind) string {
+	if m, err := mapper.RESTMapping(gvk.GroupKind()); err == nil {
+		return "this cluster has it as " + m.GroupVersionKind.GroupVersion().String() + ": correct apiVersion"
+	}
+	var kinds []string
+	for kind := range scheme.Scheme.KnownTypes(gvk.GroupVersion()) {
+		kinds = append(kinds, kind)
+	}
+	if near, ok := fault.Nearest(gvk.Kind, kinds); ok && near != gvk.Kind {
+		return "did you mean " + near + "?"
+	}
+	return "install its CustomResourceDefinition, or correct apiVersion and kind"
 }
 
 func (c *Client) discover(ctx context.Context) (meta.RESTMapper, error) {

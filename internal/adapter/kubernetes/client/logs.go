@@ -3,15 +3,17 @@ package client
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
-	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/textline"
 )
 
@@ -19,7 +21,7 @@ import (
 const (
 	maxLogLine      = 16 << 10
 	maxLog          = 1 << 20
-	maxErrorMessage = 500
+	maxErrorMessage = 4 << 10
 )
 
 // Log names the log of a container.
@@ -76,9 +78,15 @@ func (c *Client) getRaw(ctx context.Context, path string, query url.Values) (io.
 	}
 	message, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorMessage))
 	resp.Body.Close()
-	kind := fault.Unavailable
-	if resp.StatusCode == http.StatusForbidden || resp.StatusCode == http.StatusUnauthorized {
-		kind = fault.Denied
+	return nil, Explain("request "+path, responseError(resp.Status, message))
+}
+
+// responseError is what a server responded that has refused: a Status of the API, or
+// else text.
+func responseError(status string, body []byte) error {
+	var s metav1.Status
+	if err := json.Unmarshal(body, &s); err == nil && s.Kind == "Status" {
+		return &apierrors.StatusError{ErrStatus: s}
 	}
-	return nil, fault.New(kind, "request %s: %s: %s", path, resp.Status, textline.Printable(string(message), 0))
+	return fmt.Errorf("%s: %s", status, textline.Printable(string(body), 0))
 }

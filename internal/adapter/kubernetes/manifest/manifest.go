@@ -29,6 +29,7 @@ type Options struct {
 	Registry       string // prefix of images in the embedded registry: "127.0.0.1:5000/"
 	PreStopSeconds int64
 	Namespace      string // of namespaced objects that name none
+	Exclusive      bool   // workloads and Services that name another namespace are rejected
 	IsNamespaced   func(*unstructured.Unstructured) bool
 }
 
@@ -61,6 +62,11 @@ func New(o port.DeployRequest, opts Options) (*Set, error) {
 	}
 	for _, obj := range s.All {
 		s.sort(obj)
+	}
+	if opts.Exclusive {
+		if err := s.checkNamespace(opts.Namespace); err != nil {
+			return nil, err
+		}
 	}
 	return s, s.validate()
 }
@@ -100,7 +106,7 @@ func (s *Set) validate() error {
 			Hint("a release needs at least one Deployment; StatefulSets, DaemonSets and Jobs can only accompany it")
 	}
 	return fault.New(fault.Invalid, "no Service of %s selects its Deployment %s: it would be unreachable", s.Release, s.Workloads[0].GetName()).
-		Hint("add a Service whose selector matches labels of the pod template")
+		Hint("add a Service in the same namespace whose selector matches labels of the pod template")
 }
 
 // Held returns the workloads as they are staged: with as many new pods as surge says,

@@ -92,3 +92,28 @@ func TestNew_Rejects(t *testing.T) {
 		})
 	}
 }
+
+func TestNew_Exclusive(t *testing.T) {
+	elsewhere := func(object string) string {
+		return strings.Replace(object, `"name":"api"`, `"name":"api","namespace":"default"`, 1)
+	}
+	const want = "Deployment api: the manifest names namespace default, but the target's namespace is ns"
+	for _, c := range []struct {
+		name    string
+		objects []string
+		want    string // in the error; empty: none
+	}{
+		{"target's", []string{settingsMap, apiService, apiDeployment}, ""},
+		{"both elsewhere", []string{elsewhere(apiService), elsewhere(apiDeployment)}, want},
+		{"Deployment elsewhere", []string{apiService, elsewhere(apiDeployment)}, want},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			opts := options()
+			opts.Exclusive = true
+			_, err := New(request(c.objects...), opts)
+			if c.want == "" && err != nil || c.want != "" && (!fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("error = %v, want %q", err, c.want)
+			}
+		})
+	}
+}
