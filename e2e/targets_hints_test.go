@@ -20,7 +20,7 @@ func TestTargets_K8_K9_K11_Hints(t *testing.T) {
 	}{
 		{"K8_ClaimWithoutRights", service,
 			document("apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}"),
-			[]string{"PersistentVolumeClaim data", `{apiGroups: [""], resources: [persistentvolumeclaims], verbs: [get, create, patch, delete]}`}},
+			[]string{"PersistentVolumeClaim data", `resources: [persistentvolumeclaims], verbs: [get, create, patch, delete]}`}},
 		{"K9_FieldTypo", "readinessProbe: {", "readynessProbe: {", []string{"readynessProbe", "did you mean readinessProbe?"}},
 		{"K9_FieldType", "replicas: 2", `replicas: "two"`, []string{".spec.replicas", "kubectl explain deployment"}},
 		{"K9_KindVersion", service,

@@ -9,6 +9,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -51,12 +52,13 @@ func (c *Client) Apply(ctx context.Context, o *unstructured.Unstructured, opts A
 // ApplyAll applies objects in their order: namespaces and definitions of kinds
 // before what follows them, the rest in parallel. The first error ends it.
 func (c *Client) ApplyAll(ctx context.Context, objects []*unstructured.Unstructured, opts ApplyOptions) error {
+	brought := broughtKinds(objects)
 	for len(objects) > 0 {
 		n := 1
 		for n < len(objects) && barrierOf(objects[n]) == barrierOf(objects[0]) {
 			n++
 		}
-		if err := c.applyParallel(ctx, objects[:n], opts); err != nil {
+		if err := c.applyParallel(ctx, objects[:n], brought, opts); err != nil {
 			return err
 		}
 		if barrierOf(objects[0]) == definitionBarrier && !opts.DryRun {
@@ -88,7 +90,7 @@ func barrierOf(o *unstructured.Unstructured) barrier {
 	return noBarrier
 }
 
-func (c *Client) applyParallel(ctx context.Context, objects []*unstructured.Unstructured, opts ApplyOptions) error {
+func (c *Client) applyParallel(ctx context.Context, objects []*unstructured.Unstructured, brought map[schema.GroupKind]bool, opts ApplyOptions) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var group sync.WaitGroup
@@ -102,7 +104,7 @@ func (c *Client) applyParallel(ctx context.Context, objects []*unstructured.Unst
 			defer func() { <-slots }()
 			_, err := c.Apply(ctx, o, opts)
 			switch {
-			case err == nil, opts.DryRun && IsPrerequisiteMissing(err):
+			case err == nil, opts.DryRun && isBrought(o, brought, err):
 			case fault.Is(err, fault.Denied) && o.GetKind() == "Namespace" && o.GetName() == c.namespace:
 				// A role within one namespace may not read the Namespace itself. It
 				// exists, or nothing in it could be applied.
@@ -116,6 +118,28 @@ func (c *Client) applyParallel(ctx context.Context, objects []*unstructured.Unst
 		return context.Cause(ctx)
 	}
 	return nil
+}
+
+// broughtKinds returns the kinds that the objects define.
+func broughtKinds(objects []*unstructured.Unstructured) map[schema.GroupKind]bool {
+	out := map[schema.GroupKind]bool{}
+	for _, o := range objects {
+		if barrierOf(o) == definitionBarrier {
+			group, _, _ := unstructured.NestedString(o.Object, "spec", "group")
+			kind, _, _ := unstructured.NestedString(o.Object, "spec", "names", "kind")
+			out[schema.GroupKind{Group: group, Kind: kind}] = true
+		}
+	}
+	return out
+}
+
+// isBrought reports whether an object could not be tried only because its namespace,
+// or its kind, comes with the same release.
+func isBrought(o *unstructured.Unstructured, brought map[schema.GroupKind]bool, err error) bool {
+	if errors.Is(err, ErrUnknownKind) {
+		return brought[o.GroupVersionKind().GroupKind()]
+	}
+	return IsPrerequisiteMissing(err)
 }
 
 // IsPrerequisiteMissing reports whether an object cannot be tried yet, because its

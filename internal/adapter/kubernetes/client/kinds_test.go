@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -45,6 +46,36 @@ func TestResponseError(t *testing.T) {
 			body := strings.Replace(c.body, `{"status"`, `{"kind":"Status","status"`, 1)
 			if err := Explain("request /log", responseError(http.StatusText(http.StatusBadGateway), []byte(body))); !fault.Is(err, c.kind) {
 				t.Errorf("error = %v of kind %s, want %s", err, fault.KindOf(err), c.kind)
+			}
+		})
+	}
+}
+
+func TestIsBrought(t *testing.T) {
+	object := func(text string) *unstructured.Unstructured {
+		o := new(unstructured.Unstructured)
+		if err := o.UnmarshalJSON([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	definition := object(`{"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"widgets.example.com"},"spec":{"group":"example.com","names":{"kind":"Widget"}}}`)
+	brought := broughtKinds([]*unstructured.Unstructured{definition})
+	unknown := fault.New(fault.Invalid, "unknown").Cause(ErrUnknownKind)
+	for _, c := range []struct {
+		name, kind string
+		err        error
+		want       bool
+	}{
+		{"defined by the release", "Widget", unknown, true},
+		{"typo", "Widgte", unknown, false},
+		{"namespace", "Widget", fault.New(fault.NotFound, "namespace"), true},
+		{"another error", "Widget", fault.New(fault.Denied, "no"), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := object(`{"apiVersion":"example.com/v1","kind":"` + c.kind + `","metadata":{"name":"x"}}`)
+			if got := isBrought(o, brought, c.err); got != c.want {
+				t.Errorf("isBrought = %v, want %v", got, c.want)
 			}
 		})
 	}
