@@ -4,6 +4,7 @@ package latency
 
 import (
 	"math"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -25,8 +26,22 @@ const (
 // Recorder records requests by release. The zero value is ready to use. It is
 // safe for concurrent use.
 type Recorder struct {
+	shards [numShards]shard
+
 	mu       sync.Mutex
 	releases map[delivery.ReleaseID]*series
+}
+
+// numShards is how many requests are recorded at a time.
+const numShards = 8
+
+// shard is what a share of the requests adds to the bucket of the current second.
+// It is added to the series when the second is over, or figures are wanted.
+type shard struct {
+	mu      sync.Mutex
+	release delivery.ReleaseID
+	bucket  bucket
+	_       [64]byte // no cache line is shared with the next
 }
 
 type series struct {
@@ -44,28 +59,61 @@ type bucket struct {
 // RecordResponse records a response. A status of 500 and above is an error; took
 // is the time until the response was complete.
 func (r *Recorder) RecordResponse(id delivery.ReleaseID, at time.Time, status int, took time.Duration) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	b := r.bucket(id, at.Unix())
-	b.requests++
-	b.latency[binOf(took)]++
+	s := r.lockShard(id, at.Unix())
+	defer s.mu.Unlock()
+	s.bucket.requests++
+	s.bucket.latency[binOf(took)]++
 	if status >= 500 {
-		b.errors++
+		s.bucket.errors++
 	}
 }
 
 // RecordFailure records a request without a complete response.
 func (r *Recorder) RecordFailure(id delivery.ReleaseID, at time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	b := r.bucket(id, at.Unix())
-	b.requests++
-	b.errors++
+	s := r.lockShard(id, at.Unix())
+	defer s.mu.Unlock()
+	s.bucket.requests++
+	s.bucket.errors++
+}
+
+// lockShard returns a shard for the second of a release, locked.
+func (r *Recorder) lockShard(id delivery.ReleaseID, second int64) *shard {
+	s := &r.shards[rand.IntN(numShards)] //nolint:gosec // any share will do
+	s.mu.Lock()
+	if s.release != id || s.bucket.second != second {
+		r.flush(s)
+		s.release, s.bucket.second = id, second
+	}
+	return s
+}
+
+// flush adds what a locked shard has collected to the series of its release.
+func (r *Recorder) flush(s *shard) {
+	if s.bucket.requests > 0 {
+		r.mu.Lock()
+		r.bucket(s.release, s.bucket.second).add(&s.bucket)
+		r.mu.Unlock()
+	}
+	s.bucket = bucket{}
+}
+
+func (b *bucket) add(more *bucket) {
+	b.requests += more.requests
+	b.errors += more.errors
+	for i, n := range more.latency {
+		b.latency[i] += n
+	}
 }
 
 // Traffic returns the sum of the release's buckets from the second of since until
 // now.
 func (r *Recorder) Traffic(id delivery.ReleaseID, since, now time.Time) port.Traffic {
+	for i := range r.shards {
+		s := &r.shards[i]
+		s.mu.Lock()
+		r.flush(s)
+		s.mu.Unlock()
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.releases[id]
@@ -90,7 +138,7 @@ func (r *Recorder) Traffic(id delivery.ReleaseID, since, now time.Time) port.Tra
 }
 
 // bucket returns the bucket of a second. It evicts releases whose buckets have
-// all expired.
+// all expired. The caller holds mu.
 func (r *Recorder) bucket(id delivery.ReleaseID, second int64) *bucket {
 	if r.releases == nil {
 		r.releases = map[delivery.ReleaseID]*series{}
@@ -103,8 +151,11 @@ func (r *Recorder) bucket(id delivery.ReleaseID, second int64) *bucket {
 	}
 	s.lastSecond = max(s.lastSecond, second)
 	slot := &s.buckets[((second%numBuckets)+numBuckets)%numBuckets]
-	if *slot == nil || (*slot).second != second {
+	switch {
+	case *slot == nil || (*slot).second < second:
 		*slot = &bucket{second: second}
+	case (*slot).second > second: // a shard that collected nothing for an hour
+		return &bucket{}
 	}
 	return *slot
 }
