@@ -1,6 +1,12 @@
 // Package proxy is the reverse proxy in front of the replicas of one environment.
-// It switches between releases atomically, retries a request on another replica
-// where that is safe, and records the outcome of every request.
+// It switches between releases atomically, sends a request to another replica where
+// that is safe, and records the outcome of every request.
+//
+// Requests take one of two paths. Plain HTTP/1.1, whose requests have a short body
+// of known length, is forwarded by the goroutine of the client's connection, which
+// talks to the replica itself and copies the lines of a header as they are. All
+// else goes through httputil.ReverseProxy, on the same connection: what it is, is
+// decided before anything is sent.
 package proxy
 
 import (
@@ -9,7 +15,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -20,49 +28,59 @@ import (
 type Pool struct {
 	release   delivery.ReleaseID
 	transport *http.Transport
+	grpc      *http.Transport // speaks HTTP/2 with replicas
 
-	mu       sync.Mutex
-	ready    []*backend
-	changes  int                 // of ready
-	dialers  map[string]DialFunc // of replicas that only their own dialer reaches
-	next     int
-	inflight int
-	changed  chan struct{} // closed and replaced at every change
+	ready    atomic.Pointer[[]*backend]
+	next     atomic.Uint32
+	inflight atomic.Int64
+
+	mu      sync.Mutex
+	updates int                 // of ready
+	dialers map[string]DialFunc // of replicas that only their own dialer reaches
+	changed chan struct{}       // closed and replaced at every change
+	drained chan struct{}       // closed and replaced when no request holds the pool
+
+	waiting atomic.Int32 // for drained
 }
 
-// DialFunc connects to a replica.
+// DialFunc connects to a replica, for example to a port inside of its network.
 type DialFunc func(ctx context.Context) (net.Conn, error)
 
-type backend struct {
-	address  string
-	inflight int
-}
+// maxIdle is how long an unused connection to a replica is kept. Many servers close
+// theirs after 5 s. Closing first avoids most races with that.
+const maxIdle = 4 * time.Second
 
 // NewPool returns an empty pool.
 func NewPool(release delivery.ReleaseID) *Pool {
-	p := &Pool{release: release, changed: make(chan struct{}), dialers: map[string]DialFunc{}}
-	p.transport = &http.Transport{
-		DialContext:         p.dial,
-		DisableCompression:  true, // client and service negotiate compression
-		MaxIdleConnsPerHost: 256,
-		// Many servers close idle connections after 5 s. Closing first avoids most
-		// races with that; the rest are retried.
-		IdleConnTimeout: 4 * time.Second,
+	p := &Pool{release: release, changed: make(chan struct{}), drained: make(chan struct{}), dialers: map[string]DialFunc{}}
+	p.ready.Store(&[]*backend{})
+	newTransport := func() *http.Transport {
+		return &http.Transport{
+			DialContext:         p.dialCounting,
+			DisableCompression:  true, // client and service negotiate compression
+			MaxIdleConnsPerHost: maxIdleLinks,
+			IdleConnTimeout:     maxIdle,
+		}
 	}
+	p.transport, p.grpc = newTransport(), newTransport()
+	p.grpc.Protocols = &http.Protocols{}
+	p.grpc.Protocols.SetUnencryptedHTTP2(true)
 	return p
 }
 
 const dialTimeout = 2 * time.Second
 
-func (p *Pool) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := p.connect(ctx, network, address)
+// dialCounting connects for the transports.
+func (p *Pool) dialCounting(ctx context.Context, _, address string) (net.Conn, error) {
+	conn, err := p.dial(ctx, address)
 	if err != nil {
 		return nil, err
 	}
 	return &countingConn{Conn: conn}, nil
 }
 
-func (p *Pool) connect(ctx context.Context, network, address string) (net.Conn, error) {
+// dial connects to a replica, by its own dialer if it has one.
+func (p *Pool) dial(ctx context.Context, address string) (net.Conn, error) {
 	p.mu.Lock()
 	own := p.dialers[address]
 	p.mu.Unlock()
@@ -75,7 +93,7 @@ func (p *Pool) connect(ctx context.Context, network, address string) (net.Conn, 
 		return nil, fmt.Errorf("connect to replica %s: %w", address, net.ErrClosed)
 	}
 	var d net.Dialer
-	return d.DialContext(ctx, network, address)
+	return d.DialContext(ctx, "tcp", address)
 }
 
 // Release returns the release of the replicas.
@@ -92,104 +110,106 @@ func (p *Pool) AddDialer(address string, dial DialFunc) {
 	if dial != nil {
 		p.dialers[address] = dial
 	}
-	p.ready = append(p.ready, &backend{address: address})
-	p.changes++
-	p.notify()
+	p.setReady(append(slices.Clone(*p.ready.Load()), &backend{address: address}))
 }
 
 // Remove stops sending new requests to a replica.
 func (p *Pool) Remove(address string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	kept := p.ready[:0:0]
-	for _, b := range p.ready {
-		if b.address != address {
+	var kept []*backend
+	for _, b := range *p.ready.Load() {
+		if b.address == address {
+			b.retire()
+		} else {
 			kept = append(kept, b)
 		}
 	}
-	p.ready = kept
-	p.changes++
 	delete(p.dialers, address)
-	p.notify()
+	p.setReady(kept)
+}
+
+// setReady replaces the list, which others read without a lock. The caller holds mu.
+func (p *Pool) setReady(ready []*backend) {
+	p.ready.Store(&ready)
+	p.updates++
+	close(p.changed)
+	p.changed = make(chan struct{})
 }
 
 // Addresses returns the replicas that take requests, and how often they have changed.
 func (p *Pool) Addresses() (addresses []string, changes int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, b := range p.ready {
+	for _, b := range *p.ready.Load() {
 		addresses = append(addresses, b.address)
 	}
-	return addresses, p.changes
+	return addresses, p.updates
+}
+
+// changes returns a channel that is closed at the next change of the replicas.
+func (p *Pool) changes() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.changed
 }
 
 // Drained waits until no request holds the pool, then closes idle connections. It
 // returns the context's error.
 func (p *Pool) Drained(ctx context.Context) error {
-	defer p.transport.CloseIdleConnections()
+	defer p.closeIdle()
+	p.waiting.Add(1)
+	defer p.waiting.Add(-1)
 	for {
 		p.mu.Lock()
-		inflight, changed := p.inflight, p.changed
+		drained := p.drained
 		p.mu.Unlock()
-		if inflight == 0 {
+		if p.inflight.Load() == 0 {
 			return nil
 		}
 		select {
-		case <-changed:
+		case <-drained:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
 }
 
+func (p *Pool) closeIdle() {
+	p.transport.CloseIdleConnections()
+	p.grpc.CloseIdleConnections()
+	for _, b := range *p.ready.Load() {
+		b.closeIdle(time.Time{})
+	}
+}
+
 // InFlight returns the number of requests that hold the pool.
-func (p *Pool) InFlight() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.inflight
-}
-
-func (p *Pool) notify() {
-	close(p.changed)
-	p.changed = make(chan struct{})
-}
-
-func (p *Pool) retain() {
-	p.mu.Lock()
-	p.inflight++
-	p.mu.Unlock()
-}
+func (p *Pool) InFlight() int { return int(p.inflight.Load()) }
 
 func (p *Pool) dropRequest() {
-	p.mu.Lock()
-	p.inflight--
-	if p.inflight == 0 {
-		p.notify()
+	if p.inflight.Add(-1) > 0 || p.waiting.Load() == 0 {
+		return
 	}
+	p.mu.Lock()
+	close(p.drained)
+	p.drained = make(chan struct{})
 	p.mu.Unlock()
 }
 
-// acquire returns the replica with the fewest requests that was not tried yet,
-// round robin among equals. If there is none, it returns nil and a channel that
-// is closed at the next change.
-func (p *Pool) acquire(tried map[*backend]bool) (picked *backend, changed <-chan struct{}) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i := range p.ready {
-		b := p.ready[(p.next+i)%len(p.ready)]
-		if !tried[b] && (picked == nil || b.inflight < picked.inflight) {
-			picked = b
+// leastLoaded returns the replica with the fewest requests that was not tried yet,
+// round robin among equals, and counts a request of it; nil if there is none.
+func (p *Pool) leastLoaded(tried map[*backend]bool) (picked *backend) {
+	ready := *p.ready.Load()
+	var least int64
+	start := int(p.next.Add(1) % (1 << 16))
+	for i := range ready {
+		b := ready[(start+i)%len(ready)]
+		if load := b.inflight.Load(); !tried[b] && (picked == nil || load < least) {
+			picked, least = b, load
 		}
 	}
 	if picked != nil {
-		picked.inflight++
-		p.next++
+		picked.inflight.Add(1)
 	}
-	return picked, p.changed
-}
-
-func (p *Pool) giveBack(b *backend) {
-	p.mu.Lock()
-	b.inflight--
-	p.mu.Unlock()
+	return picked
 }

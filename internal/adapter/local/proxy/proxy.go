@@ -1,7 +1,7 @@
 package proxy
 
 import (
-	"context"
+	"io"
 	"log"
 	"net/http/httputil"
 	"sync"
@@ -21,46 +21,47 @@ type Recorder interface {
 type Config struct {
 	Recorder     Recorder      // nil: nothing is recorded
 	ReadyTimeout time.Duration // how long a request waits for a ready replica; default 5 s
-	MaxRetryBody int64         // bytes of a request body that are buffered for a retry; default 1 MiB
+	MaxRetryBody int64         // bytes of a request body that are kept to send it again; default 1 MiB
+	MaxKept      int64         // bytes of all bodies that are kept at a time; default 64 MiB
+	Sample       Sampler       // nil: no bodies are sampled
 	Log          *log.Logger   // nil: discarded
 	Now          func() time.Time
 }
 
-// Proxy sends requests to the current pool. It is an http.Handler.
+// Proxy sends requests to the current pool. It is an http.Handler, and Listen
+// serves it.
 type Proxy struct {
 	cfg     Config
 	reverse *httputil.ReverseProxy
+	bodies  budget
+
+	current atomic.Pointer[Pool]
 
 	mu      sync.Mutex
-	current *Pool
 	changes int // of current
 	changed chan struct{}
 }
 
-// exchange is one client request and all attempts to forward it.
-type exchange struct {
-	proxy   *Proxy
-	start   time.Time
-	pool    *Pool    // held until it is finished
-	backend *backend // the replica of the last attempt
-	tried   map[*backend]bool
-	resends int // after a replica may have read the request
-
-	body        []byte // buffered for a retry
-	streaming   bool   // the body is too long to buffer
-	status      int
-	respondedAt time.Time // time of a protocol upgrade
-	failed      bool      // no replica responded
-	completed   bool      // the response was forwarded completely
-	clientGone  bool      // the client disconnected or sent an invalid request
-	truncated   atomic.Bool
-	probe       bool // a health probe, which is not recorded
-}
-
-type exchangeKey struct{}
-
-func exchangeOf(ctx context.Context) *exchange {
-	return ctx.Value(exchangeKey{}).(*exchange)
+// New returns a proxy without a pool, which responds with 503 until Switch.
+func New(cfg Config) *Proxy {
+	if cfg.ReadyTimeout == 0 {
+		cfg.ReadyTimeout = 5 * time.Second
+	}
+	if cfg.MaxRetryBody == 0 {
+		cfg.MaxRetryBody = 1 << 20
+	}
+	if cfg.MaxKept == 0 {
+		cfg.MaxKept = 64 << 20
+	}
+	if cfg.Log == nil {
+		cfg.Log = log.New(io.Discard, "", 0)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	p := &Proxy{cfg: cfg, bodies: budget{max: cfg.MaxKept}, changed: make(chan struct{})}
+	p.reverse = newReverseProxy(p)
+	return p
 }
 
 // Switch directs all new requests to the pool (nil: 503) and returns the previous
@@ -68,7 +69,7 @@ func exchangeOf(ctx context.Context) *exchange {
 func (p *Proxy) Switch(to *Pool) (from *Pool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	from, p.current = p.current, to
+	from = p.current.Swap(to)
 	p.changes++
 	close(p.changed)
 	p.changed = make(chan struct{})
@@ -79,21 +80,29 @@ func (p *Proxy) Switch(to *Pool) (from *Pool) {
 func (p *Proxy) Current() (pool *Pool, changes int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.current, p.changes
+	return p.current.Load(), p.changes
 }
 
-// attach makes the exchange hold the current pool instead of its previous one.
-func (p *Proxy) attach(x *exchange) (changed <-chan struct{}) {
+// switched returns a channel that is closed at the next Switch.
+func (p *Proxy) switched() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if x.pool != p.current {
-		if p.current != nil {
-			p.current.retain()
-		}
-		if x.pool != nil {
-			x.pool.dropRequest()
-		}
-		x.pool = p.current
-	}
 	return p.changed
+}
+
+// retainCurrent returns the current pool with one request more; nil if there is
+// none. A pool that is no longer current by then may be drained already, and its
+// replicas gone.
+func (p *Proxy) retainCurrent() *Pool {
+	for {
+		pool := p.current.Load()
+		if pool == nil {
+			return nil
+		}
+		pool.inflight.Add(1)
+		if p.current.Load() == pool {
+			return pool
+		}
+		pool.dropRequest()
+	}
 }

@@ -5,7 +5,6 @@ package supervisor
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/local/proxy"
@@ -121,7 +120,7 @@ func (e *environment) openCandidate() (string, error) {
 }
 
 // listenAnywhere starts a server on a port of the replicas' range.
-func (e *environment) listenAnywhere(handler http.Handler) (s *proxy.Server, err error) {
+func (e *environment) listenAnywhere(handler *proxy.Proxy) (s *proxy.Server, err error) {
 	for range maxPortTries { // other programs open ports, too
 		at, none := e.cfg.ports.acquire()
 		if none != nil {

@@ -12,10 +12,6 @@ import (
 	"sync/atomic"
 )
 
-// maxResends is how often a request that a replica may have read is sent again. A
-// request that kills its replica would kill all of them otherwise.
-const maxResends = 1
-
 // balancer is the transport of the reverse proxy. It tries replicas until one
 // responds or sending the request again would not be safe.
 type balancer struct{}
@@ -28,71 +24,43 @@ func (balancer) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err := x.pick(req.Context()); err != nil {
 			return nil, errors.Join(err, previous)
 		}
+		transport := x.pool.transport
+		if x.grpc {
+			transport = x.pool.grpc
+		}
 		try := &attempt{}
-		resp, err := x.pool.transport.RoundTrip(try.request(req, x))
+		resp, err := transport.RoundTrip(try.request(req, x))
 		if err == nil {
 			return resp, nil
 		}
-		if req.Context().Err() != nil || !x.mayResend(req, try) {
+		if req.Context().Err() != nil || !x.mayResend(try.failure(req, x)) {
 			return nil, err
 		}
-		x.tried[x.backend] = true
+		x.skip()
 		previous = err
 	}
-}
-
-// mayResend reports whether a request goes to another replica after a failed
-// attempt. One that was not sent does. One that a replica may have read is sent
-// again as net/http does it: only if it is idempotent, and only after a connection
-// that was used before, which the replica may have closed meanwhile. Each of those
-// is recorded as a failure of the release, because it may have been one.
-func (x *exchange) mayResend(req *http.Request, try *attempt) bool {
-	conn, reused, responded := try.last()
-	switch {
-	case conn == nil:
-		return true
-	case responded || x.streaming:
-		return false
-	case !conn.sent():
-		return true
-	case !reused || !idempotent(req) || x.resends == maxResends:
-		return false
-	}
-	x.resends++
-	x.recordFailure()
-	return true
-}
-
-// idempotent reports whether a request may be executed twice, by the definition of
-// net/http. PUT and DELETE are not: a second DELETE has another response.
-func idempotent(req *http.Request) bool {
-	switch req.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
-		return true
-	}
-	return req.Header["Idempotency-Key"] != nil || req.Header["X-Idempotency-Key"] != nil
 }
 
 // attempt is one attempt with one replica. It is set by the transport's goroutines.
 type attempt struct {
 	mu        sync.Mutex
-	conn      *usedConn // nil: not connected
+	conn      *countingConn // nil: not connected
+	before    int64         // bytes that it had sent
 	reused    bool
 	responded bool
 }
 
-// usedConn is a connection as it was when an attempt got it.
-type usedConn struct {
-	*countingConn
-	before int64
-}
-
-func (c *usedConn) sent() bool { return c.written.Load() != c.before }
-
-func (a *attempt) last() (conn *usedConn, reused, responded bool) {
+func (a *attempt) failure(req *http.Request, x *exchange) failure {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.conn, a.reused, a.responded
+	return failure{
+		connected:  a.conn != nil,
+		sent:       a.conn != nil && a.conn.written.Load() != a.before,
+		reused:     a.reused,
+		responded:  a.responded,
+		kept:       !x.streaming,
+		idempotent: idempotent(req.Method, req.Header["Idempotency-Key"] != nil || req.Header["X-Idempotency-Key"] != nil),
+	}
 }
 
 func (a *attempt) trace() *httptrace.ClientTrace {
@@ -107,7 +75,7 @@ func (a *attempt) trace() *httptrace.ClientTrace {
 			defer a.mu.Unlock()
 			a.reused = i.Reused
 			if c, ok := i.Conn.(*countingConn); ok {
-				a.conn = &usedConn{c, c.written.Load()}
+				a.conn, a.before = c, c.written.Load()
 			}
 		},
 		GotFirstResponseByte: func() {

@@ -1,0 +1,99 @@
+package proxy
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httputil"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// newReverseProxy returns the general path.
+func newReverseProxy(p *Proxy) *httputil.ReverseProxy {
+	return &httputil.ReverseProxy{
+		Rewrite:        rewrite,
+		Transport:      balancer{},
+		FlushInterval:  -1, // streams are passed on as they are written
+		ModifyResponse: modifyResponse,
+		ErrorHandler:   p.handleError,
+		ErrorLog:       p.cfg.Log,
+	}
+}
+
+// ServeHTTP forwards the request by the general path.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := &exchange{route: route{proxy: p, probe: r.Header.Get(port.ProbeHeader) != ""}, grpc: isGRPC(r)}
+	defer x.finish(r.Context())
+	if r.Body != nil && r.Body != http.NoBody && r.ProtoMajor == 1 {
+		r.Body = &progressBody{r.Body, http.NewResponseController(w)}
+	}
+	if err := x.keepBody(r); err != nil {
+		x.clientGone = true
+		http.Error(w, "slipway: read the request: "+err.Error(), http.StatusBadRequest)
+		return
+	}
+	x.sampling = p.startSampling(r.Method, r.URL.RequestURI())
+	x.start = p.cfg.Now() // a slow upload does not count as latency
+	p.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
+	x.completed = true
+}
+
+// progressBody ends a body of which nothing came for maxStall.
+type progressBody struct {
+	io.ReadCloser
+	conn *http.ResponseController
+}
+
+func (b *progressBody) Read(into []byte) (int, error) {
+	_ = b.conn.SetReadDeadline(time.Now().Add(maxStall)) // tests have connections without deadlines
+	n, err := b.ReadCloser.Read(into)
+	if err != nil {
+		_ = b.conn.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+func rewrite(r *httputil.ProxyRequest) {
+	r.Out.URL.Scheme = "http"
+	r.Out.URL.Host = "replica" // set by the balancer
+	r.Out.Host = r.In.Host
+	r.Out.Header.Del(port.ProbeHeader)
+	r.SetXForwarded()
+}
+
+func modifyResponse(resp *http.Response) error {
+	exchangeOf(resp.Request.Context()).onResponse(resp)
+	return nil
+}
+
+// handleError responds to a request that no replica responded to.
+func (p *Proxy) handleError(w http.ResponseWriter, r *http.Request, err error) {
+	x := exchangeOf(r.Context())
+	x.failed = true
+	if r.Context().Err() != nil {
+		return // the client is gone
+	}
+	status, text := p.explain(&x.route, r.Method, r.URL.Path, err)
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	http.Error(w, text, status)
+}
+
+// explain logs why no replica responded, and returns what the client is told.
+func (p *Proxy) explain(r *route, method, path string, err error) (status int, text string) {
+	var release delivery.ReleaseID
+	if r.pool != nil {
+		release = r.pool.release
+	}
+	p.cfg.Log.Printf("%s %s: release %q: %v", method, path, release, err)
+	status = http.StatusBadGateway
+	if isNoReplicaError(err) {
+		status = http.StatusServiceUnavailable
+	}
+	return status, fmt.Sprintf("slipway: release %q: %v", release, err)
+}

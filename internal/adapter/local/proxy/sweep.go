@@ -1,0 +1,106 @@
+package proxy
+
+import (
+	"errors"
+	"syscall"
+	"time"
+)
+
+// phase is what a session waits for.
+type phase uint64
+
+const (
+	idle    phase = iota // a request
+	header               // the rest of a header
+	body                 // the rest of a request's body
+	waiting              // a replica
+	writing              // the client, to take the response
+	general              // the general path, which has the connection
+)
+
+const phaseBits = 3
+
+// enter begins a phase, or notes progress in the current one. Writers do not
+// exclude each other: any change is progress.
+func (x *session) enter(p phase) {
+	x.state.Store((x.state.Load()>>phaseBits+1)<<phaseBits | uint64(p))
+}
+
+func (x *session) phase() phase { return phase(x.state.Load() & (1<<phaseBits - 1)) }
+
+// sweepInterval is how often sessions are looked at: rarely enough that a request
+// costs no timer, and often enough to see that a client has gone.
+const sweepInterval = 200 * time.Millisecond
+
+// sweep ends what clients let wait for too long.
+func (s *Server) sweep() {
+	tick := time.NewTicker(sweepInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case now := <-tick.C:
+			s.eachSession(func(x *session) { x.check(now) })
+		case <-s.stop:
+			return
+		}
+	}
+}
+
+// check ends the session if it makes no progress, or if its client is gone. Only the
+// sweeper calls it.
+func (x *session) check(now time.Time) {
+	state := x.state.Load()
+	if state != x.seen {
+		x.server.mu.Lock() // dropOldest reads it
+		x.seen, x.since = state, now
+		x.server.mu.Unlock()
+		return
+	}
+	var limit time.Duration
+	switch x.phase() {
+	case idle:
+		limit = maxIdleTime
+	case header:
+		limit = maxHeaderTime
+	case body, writing:
+		limit = maxStall
+	case waiting:
+		if x.isClientGone() {
+			x.abort()
+		}
+		return
+	case general:
+		return
+	}
+	if now.Sub(x.since) > limit {
+		x.conn.Close()
+	}
+}
+
+var errClientGone = errors.New("the client is gone")
+
+// abort ends the session and what it does with a replica.
+func (x *session) abort() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.gone = true
+	x.cancel(errClientGone)
+	x.conn.Close()
+	if x.link != nil {
+		x.link.conn.Close()
+	}
+}
+
+func (x *session) isClientGone() bool {
+	c, ok := x.conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	gone := false
+	err = raw.Control(func(fd uintptr) { gone = isClosed(fd) })
+	return gone || err != nil
+}
