@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
@@ -46,6 +47,7 @@ type bench struct {
 	root    string // of this repository
 	work    string // temporary
 	log     io.Writer
+	servers []*exec.Cmd // that run until the end of the part
 	measure.Table
 }
 
@@ -63,6 +65,7 @@ func (b *bench) parts() []part {
 		{"state", "the shared state", b.measureState},
 		{"retail", "Retail", b.measureRetail},
 		{"predict", "/predict", b.measurePredict},
+		{"front", "the front proxy", b.measureFront},
 		{"dockerfile", "Dockerfiles", b.measureDockerfiles},
 		{"python", "/predict in Python", b.measurePythonPredict},
 		{"ko", "Go images compared with ko", b.measureGoImages},
@@ -119,7 +122,9 @@ func run(ctx context.Context, only string, out, story io.Writer) error {
 	var errs []error
 	for _, p := range parts {
 		fmt.Fprintf(story, "bench: %s\n", p.title)
-		if err := p.run(ctx); err != nil {
+		err := p.run(ctx)
+		b.stopServers()
+		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", p.title, err))
 		}
 	}

@@ -16,20 +16,30 @@ import (
 // measurePredict measures the example's server on one core, without Slipway in
 // between.
 func (b *bench) measurePredict(ctx context.Context) error {
+	server, model, err := b.buildRetail(ctx)
+	if err != nil {
+		return err
+	}
+	cmd := measure.Command(ctx, b.work, server)
+	cmd.Env = append(cmd.Env, "GOMAXPROCS=1", "MODEL_PATH="+model)
+	return b.measureServer(ctx, "/predict, server on one core, 8 clients", cmd)
+}
+
+// buildRetail builds the example's server and trains its model.
+func (b *bench) buildRetail(ctx context.Context) (server, model string, err error) {
 	dir := filepath.Join(b.root, "examples", "retail")
-	server, model, data := filepath.Join(b.work, "api"), filepath.Join(b.work, "model"), filepath.Join(b.work, "t.csv")
+	server, model = filepath.Join(b.work, "api"), filepath.Join(b.work, "model")
+	data := filepath.Join(b.work, "t.csv")
 	for _, args := range [][]string{
 		{"build", "-o", server, "./cmd/api"},
 		{"run", "./cmd/generate", "-out", data},
 		{"run", "./cmd/train", "-data", data, "-out", model},
 	} {
 		if _, err := measure.Exec(ctx, 0, dir, "go", args...); err != nil {
-			return err
+			return "", "", err
 		}
 	}
-	cmd := measure.Command(ctx, b.work, server)
-	cmd.Env = append(cmd.Env, "GOMAXPROCS=1", "MODEL_PATH="+model)
-	return b.measureServer(ctx, "/predict, server on one core, 8 clients", cmd)
+	return server, model, nil
 }
 
 // measureServer starts a Retail server and measures its responses.
