@@ -2,6 +2,7 @@ package port
 
 import (
 	"context"
+	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
@@ -55,6 +56,7 @@ type Observation struct {
 	URL      string             // stable URL of the service
 	ProxyURL string             // URL that reaches the service from this process while it lives; empty: URL does
 	Replicas []Replica
+	Wanted   int      // how many replicas the current release is to have; 0: unknown
 	Notes    []string // for people: "memory limit not enforced: ..."
 	// Outage is why the target itself does not work, such as a supervisor that was
 	// killed: what is missing then is not the releases' doing. Empty: it works.
@@ -92,7 +94,17 @@ type Replica struct {
 	Restarts int                `json:"restarts"`
 	Cause    string             `json:"cause,omitempty"` // of its last end, with the last lines of its log
 
+	ReadySince time.Time   `json:"ready_since,omitzero"` // by the target's clock; zero: it is not ready, or unknown
+	LastEnd    *ReplicaEnd `json:"last_end,omitempty"`   // before its last restart; nil: it never ended, or unknown
+
 	ModelOpened ModelUse `json:"model_opened,omitempty"` // whether the release has read its model's files
+}
+
+// ReplicaEnd is how a program of a replica ended that was started again.
+type ReplicaEnd struct {
+	Cause          string    `json:"cause"`                    // with what killed it
+	At             time.Time `json:"at,omitzero"`              // by this machine's clock
+	Infrastructure bool      `json:"infrastructure,omitempty"` // its machine ended it: no verdict on the release
 }
 
 // ModelUse is whether a release has opened the files of its model since it was

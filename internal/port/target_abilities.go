@@ -90,6 +90,7 @@ type Traffic struct {
 	P50      time.Duration // latency of the responses
 	P95      time.Duration
 	P99      time.Duration
+	Resets   int // how often a replica's counters began anew; what was counted before is included
 }
 
 // TrafficReporter is a target that measures the traffic.
@@ -105,6 +106,7 @@ type Sample struct {
 	Requests int64
 	Errors   int64    // 5xx
 	Latency  []Bucket // ascending; the last one's Le is +Inf; empty: not measured
+	Resets   int      // see Traffic
 }
 
 // Bucket counts the requests that took at most Le seconds (cumulative).

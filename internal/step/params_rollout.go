@@ -97,6 +97,8 @@ type WatchThresholds struct {
 	P95         delivery.Duration `json:"p95,omitempty"`          // maximum latency, 0: no limit
 	MinRequests int64             `json:"min_requests,omitempty"` // with fewer the traffic is not evaluated, default 1
 	NoTraffic   NoTrafficPolicy   `json:"no_traffic,omitempty"`   // default accept
+	Restarts    int               `json:"restarts,omitempty"`     // how often replicas may restart
+	Unready     delivery.Duration `json:"unready,omitempty"`      // how long too few replicas may be ready; 0: a tenth of the bake time, at least 10s
 }
 
 // RollbackParams configures a rollback step: one that a person requested, or the

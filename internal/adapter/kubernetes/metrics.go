@@ -31,7 +31,7 @@ func (t *Target) Traffic(ctx context.Context, service string, env delivery.Envir
 	if err != nil {
 		return port.Traffic{}, err
 	}
-	out := port.Traffic{Requests: s.Requests, Errors: s.Errors}
+	out := port.Traffic{Requests: s.Requests, Errors: s.Errors, Resets: s.Resets}
 	out.P50, out.P95, out.P99 = latency(s, .5), latency(s, .95), latency(s, .99)
 	return out, nil
 }

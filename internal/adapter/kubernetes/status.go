@@ -29,7 +29,11 @@ func (t *Target) Observe(ctx context.Context, service string, env delivery.Envir
 	if err != nil {
 		return port.Observation{}, err
 	}
-	out := port.Observation{Release: s.Traffic, Replicas: replicasOf(pods)}
+	ends, err := lastEnds(ctx, c, pods, s.Traffic)
+	if err != nil {
+		return port.Observation{}, err
+	}
+	out := port.Observation{Release: s.Traffic, Replicas: replicasOf(pods, ends), Wanted: s.Wanted()}
 	if staged := s.Staged(); staged != "" && staged != s.Traffic {
 		out.Notes = append(out.Notes, fmt.Sprintf("%s is staged and not yet promoted", staged))
 	}
@@ -47,12 +51,17 @@ func (t *Target) Observe(ctx context.Context, service string, env delivery.Envir
 	return out, err
 }
 
-func replicasOf(pods []corev1.Pod) []port.Replica {
+func replicasOf(pods []corev1.Pod, ends map[string]port.ReplicaEnd) []port.Replica {
 	var out []port.Replica
 	for _, pod := range pods {
-		if !hasEnded(pod) {
-			out = append(out, replicaOf(pod))
+		if hasEnded(pod) {
+			continue
 		}
+		r := replicaOf(pod)
+		if end, ok := ends[pod.Name]; ok {
+			r.LastEnd = &end
+		}
+		out = append(out, r)
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 	return out
@@ -104,7 +113,7 @@ func replicaOf(pod corev1.Pod) port.Replica {
 	case pod.DeletionTimestamp != nil:
 		r.State = port.ReplicaDraining
 	case readiness.PodReady(&pod):
-		r.State = port.ReplicaReady
+		r.State, r.ReadySince = port.ReplicaReady, readiness.ReadySince(&pod)
 	}
 	return r
 }

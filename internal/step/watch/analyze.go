@@ -47,6 +47,19 @@ func (w *watch) observe(ctx context.Context) (observation, error) {
 	if w.params.Bake <= 0 {
 		return observation{progress: "no bake time"}, nil
 	}
+	w.replicas.note(obs, w.request.ID, w.Clock.Now())
+	steady := w.replicas.check(w.params)
+	if steady.failure != "" {
+		return steady, nil
+	}
+	o, err := w.observeTraffic(ctx, obs)
+	o.results = append(steady.results, o.results...)
+	return o, err
+}
+
+// observeTraffic checks who responds to the users, and what they got.
+func (w *watch) observeTraffic(ctx context.Context, obs port.Observation) (observation, error) {
+	service, env := w.request.Service, w.Request.Environment
 	if err := w.identify(ctx, obs.Address()); fault.Is(err, fault.Failed) {
 		return gateFailed(identityGate, err), nil
 	} else if err != nil {
@@ -112,12 +125,24 @@ func analyze(limits step.WatchThresholds, t port.Traffic, since time.Duration) o
 	}
 	rate := float64(t.Errors) / float64(t.Requests)
 	o.check(fmt.Sprintf("error rate <= %g", maxRate), rate <= maxRate,
-		fmt.Sprintf("%d of %d requests failed (%.2f %%)", t.Errors, t.Requests, 100*rate))
+		fmt.Sprintf("%d of %d requests failed (%.2f %%)%s", t.Errors, t.Requests, 100*rate, describeResets(t.Resets)))
 	if limits.P95 > 0 {
 		o.check(fmt.Sprintf("p95 <= %s", limits.P95), t.P95 <= limits.P95.D(),
 			fmt.Sprintf("p95 is %s over %d requests", t.P95.Round(time.Millisecond/10), t.Requests))
 	}
 	return o
+}
+
+// describeResets names what the figures may lack: what a replica counted between the
+// last look and its restart.
+func describeResets(n int) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "; the counters of a replica began anew"
+	}
+	return fmt.Sprintf("; counters of replicas began anew %d times", n)
 }
 
 func (o *observation) check(threshold string, ok bool, evidence string) {

@@ -45,7 +45,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	w := watch{Session: session, params: params, deployed: deployed, request: session.RequestFor(rel, config)}
+	w := watch{replicas: newStability(deployed.Since), Session: session, params: params, deployed: deployed, request: session.RequestFor(rel, config)}
 	verified, _, err := step.OutputOf[step.DeployOutput](r.Inputs, step.Verify)
 	if err != nil {
 		return step.Result{}, err
@@ -61,6 +61,7 @@ type watch struct {
 	deployed step.DeployOutput
 	request  port.DeployRequest
 	provedBy port.ProofMethod // how the release was verified; empty: the service names it
+	replicas stability
 }
 
 func (w *watch) run(ctx context.Context) (step.Result, error) {

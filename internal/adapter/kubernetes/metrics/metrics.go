@@ -7,31 +7,22 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/portforward"
-	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/promtext"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Collector reads the metrics of pods and keeps where measuring windows began. Safe
-// for concurrent use.
+// Collector reads the metrics of pods and keeps what they counted in measuring windows.
+// Safe for concurrent use.
 type Collector struct {
 	pool *portforward.Pool
 
-	mu        sync.Mutex
-	baselines map[string]baseline // by the window's key
-}
-
-// baseline is what pods had counted when a window began. Counters only grow, so a
-// window is a difference. It is kept in memory: a window that another process began
-// is counted from the first look of this one.
-type baseline struct {
-	since   time.Time
-	samples map[string]port.Sample // by pod
+	mu      sync.Mutex
+	windows map[string]*window // by key
 }
 
 // NewCollector returns a collector that reaches pods through pool, and closes it.
 func NewCollector(pool *portforward.Pool) *Collector {
-	return &Collector{pool: pool, baselines: map[string]baseline{}}
+	return &Collector{pool: pool, windows: map[string]*window{}}
 }
 
 // Close ends the connections to pods.
@@ -45,20 +36,16 @@ func (c *Collector) Window(ctx context.Context, key string, endpoints []Endpoint
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	base, ok := c.baselines[key]
-	if !ok || !base.since.Equal(since) {
-		base = baseline{since, samples}
-		c.baselines[key] = base
+	w, ok := c.windows[key]
+	if !ok || !w.since.Equal(since) {
+		w = newWindow(since, samples)
+		c.windows[key] = w
 	}
-	var differences []port.Sample
-	for pod, s := range samples {
-		differences = append(differences, promtext.Sub(s, base.samples[pod])) // a pod that came later counts from its start
-	}
-	return promtext.Add(differences...), nil
+	return w.add(samples), nil
 }
 
-func (c *Collector) scrapeAll(ctx context.Context, endpoints []Endpoint) (map[string]port.Sample, error) {
-	samples := map[string]port.Sample{}
+func (c *Collector) scrapeAll(ctx context.Context, endpoints []Endpoint) (map[counters]port.Sample, error) {
+	samples := map[counters]port.Sample{}
 	for _, e := range endpoints {
 		s, err := scrape(ctx, c.pool, e)
 		switch {
@@ -67,7 +54,7 @@ func (c *Collector) scrapeAll(ctx context.Context, endpoints []Endpoint) (map[st
 		case err != nil:
 			return nil, fault.New(fault.Unavailable, "read the metrics of pod %s", e.Pod.Name).Cause(err)
 		}
-		samples[e.Pod.Name] = s
+		samples[countersOf(e.Pod)] = s
 	}
 	return samples, nil
 }

@@ -19,6 +19,7 @@ func Add(samples ...port.Sample) port.Sample {
 	for _, s := range samples {
 		sum.Requests = addCapped(sum.Requests, s.Requests)
 		sum.Errors = addCapped(sum.Errors, s.Errors)
+		sum.Resets += s.Resets
 		switch {
 		case len(s.Latency) == 0:
 			mismatched = mismatched || s.Requests > 0
@@ -36,6 +37,23 @@ func Add(samples ...port.Sample) port.Sample {
 		sum.Latency = nil
 	}
 	return sum
+}
+
+// BeganAnew reports whether a replica's counters were reset between two samples: one of
+// them decreased, as when its process restarts.
+func BeganAnew(after, before port.Sample) bool {
+	if after.Requests < before.Requests || after.Errors < before.Errors {
+		return true
+	}
+	if len(before.Latency) == 0 || !sameBounds(after.Latency, before.Latency) {
+		return false
+	}
+	for i, b := range after.Latency {
+		if b.Count < before.Latency[i].Count {
+			return true
+		}
+	}
+	return false
 }
 
 // Sub returns the difference between two samples of one replica. If a counter

@@ -61,6 +61,14 @@ func PodReady(p *corev1.Pod) bool {
 	return r != nil && r.Status == corev1.ConditionTrue && (c == nil || c.Status == corev1.ConditionTrue)
 }
 
+// ReadySince returns since when a ready pod is ready, by the cluster's clock.
+func ReadySince(p *corev1.Pod) time.Time {
+	if c := condition(p, corev1.PodReady); c != nil {
+		return c.LastTransitionTime.Time
+	}
+	return time.Time{}
+}
+
 func condition(p *corev1.Pod, kind corev1.PodConditionType) *corev1.PodCondition {
 	for i := range p.Status.Conditions {
 		if p.Status.Conditions[i].Type == kind {

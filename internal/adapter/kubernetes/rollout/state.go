@@ -101,6 +101,18 @@ func (s State) IsHeld(set *manifest.Set) bool {
 	return false
 }
 
+// Wanted returns how many pods the live Deployments of the release that receives the
+// traffic are to have.
+func (s State) Wanted() int {
+	n := int64(0)
+	for _, d := range s.Deployments {
+		if s.Traffic != "" && manifest.TemplateRelease(d) == s.Traffic {
+			n += manifest.WantedReplicas(d, d)
+		}
+	}
+	return int(n)
+}
+
 // WantedReplicas returns how many pods a workload of a set is to have.
 func (s State) WantedReplicas(d *unstructured.Unstructured) int64 {
 	return manifest.WantedReplicas(s.Deployments[d.GetName()], d)

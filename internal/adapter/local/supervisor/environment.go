@@ -80,7 +80,7 @@ func (e *environment) observe() port.Observation {
 		observation.Notes = append(observation.Notes, e.startErr.Error())
 	}
 	if e.promoted != nil {
-		observation.Release = e.promoted.request.Release
+		observation.Release, observation.Wanted = e.promoted.request.Release, len(e.promoted.replicas)
 		e.promoted.observe(&observation)
 	}
 	if e.staged != nil {

@@ -43,6 +43,7 @@ type replica struct {
 	mu       sync.Mutex
 	status   port.Replica
 	failures int       // exits and failed starts
+	endedAt  time.Time // the last of them
 	trouble  error     // why this machine could not run it the last time; nil: it did
 	hint     string    // what to do about the last failure; empty: not known
 	stopped  bool      // the last failure was found while it was running
@@ -281,7 +282,7 @@ func (r *replica) setState(state port.ReplicaState, cause string) {
 func (r *replica) setFailed(cause string, trouble error) {
 	r.cfg.Log.Printf("replica %s: %s", r.name, cause)
 	r.mu.Lock()
-	r.status.State, r.status.Cause = port.ReplicaBackoff, cause
+	r.status.State, r.status.Cause, r.endedAt = port.ReplicaBackoff, cause, r.cfg.Now()
 	r.failures++
 	r.trouble = trouble
 	r.mu.Unlock()
@@ -291,6 +292,7 @@ func (r *replica) setFailed(cause string, trouble error) {
 func (r *replica) countRestart() {
 	r.mu.Lock()
 	r.status.Restarts++
+	r.status.LastEnd = &port.ReplicaEnd{Cause: r.status.Cause, At: r.endedAt, Infrastructure: r.trouble != nil}
 	r.mu.Unlock()
 }
 

@@ -21,6 +21,8 @@ type Target struct {
 	TrafficOf func(id delivery.ReleaseID, since time.Time) port.Traffic
 	// ReplicaHealth gives the state of a release's replicas; nil: ready.
 	ReplicaHealth func(id delivery.ReleaseID) (state port.ReplicaState, cause string)
+	// Restarts gives how often a release's replicas were restarted, and why; nil: never.
+	Restarts func(id delivery.ReleaseID) (n int, cause string)
 	// Lost makes a promoted release vanish from Observe; nil: none does.
 	Lost func(id delivery.ReleaseID) bool
 	// Outage returns why the target does not work, and then nothing is observed or
@@ -187,7 +189,11 @@ func (t *Target) observe(env delivery.Environment) port.Observation {
 		if t.ReplicaHealth != nil {
 			state, cause = t.ReplicaHealth(id)
 		}
-		obs.Replicas = append(obs.Replicas, port.Replica{Name: string(id) + "-1", Release: id, State: state, Cause: cause})
+		r := port.Replica{Name: string(id) + "-1", Release: id, State: state, Cause: cause}
+		if t.Restarts != nil {
+			r.Restarts, r.Cause = t.Restarts(id)
+		}
+		obs.Replicas = append(obs.Replicas, r)
 	}
 	return obs
 }
