@@ -90,7 +90,7 @@ type Traffic struct {
 	P50      time.Duration // latency of the responses
 	P95      time.Duration
 	P99      time.Duration
-	Resets   int // how often a replica's counters began anew; what was counted before is included
+	Resets   int `json:",omitempty"` // how often a replica's counters began anew; what was counted before is included
 }
 
 // TrafficReporter is a target that measures the traffic.
