@@ -124,7 +124,7 @@ func (s *session) importDeployment(ctx context.Context, remote port.History, d d
 		}
 	}
 	switch d.State {
-	case delivery.RolledBack, delivery.Cancelled, delivery.Stuck, delivery.Removed:
+	case delivery.RolledBack, delivery.Cancelled, delivery.Stuck, delivery.Held, delivery.Removed:
 		return s.deps.Deployments.End(ctx, begun.ID, d.State, d.Reason, d.EndedAt)
 	}
 	return nil

@@ -94,6 +94,9 @@ func (s *session) findDeployed(ctx context.Context, f *plan.Facts, env delivery.
 		return err
 	}
 	f.Serving, f.ServingRelease = &d, &r
+	if f.Held, err = s.findHeld(ctx, env); err != nil {
+		return err
+	}
 	if err := s.findState(ctx, f, env); err != nil {
 		return err
 	}
@@ -108,6 +111,15 @@ func (s *session) findDeployed(ctx context.Context, f *plan.Facts, env delivery.
 		f.Champion = &m
 	}
 	return nil
+}
+
+// findHeld returns the newest deployment of the environment if it is held, or nil.
+func (s *session) findHeld(ctx context.Context, env delivery.Environment) (*delivery.Deployment, error) {
+	newest, _, err := s.deps.Deployments.List(ctx, port.DeploymentFilter{Environment: env}, port.Page{Limit: 1})
+	if err != nil || len(newest) == 0 || newest[0].State != delivery.Held {
+		return nil, err
+	}
+	return &newest[0], nil
 }
 
 // findState looks whether the deployed release really runs, and whether other runs may

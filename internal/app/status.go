@@ -51,6 +51,9 @@ func (s *session) status(ctx context.Context, env delivery.Environment) (Status,
 		return st, err
 	}
 	st.History = append([]delivery.Deployment{}, history...)
+	if st.Held, err = s.findHeld(ctx, env); err != nil {
+		return st, err
+	}
 	for i := range history {
 		if history[i].State == delivery.Deploying {
 			st.InProgress = &history[i]

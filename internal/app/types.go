@@ -84,6 +84,7 @@ type Status struct {
 	Traffic     delivery.ReleaseID    `json:"traffic,omitempty"`  // what has it according to the target: the name under which it runs
 	InProgress  *delivery.Deployment  `json:"entering,omitempty"` // deployed, not accepted yet
 	Bake        *Bake                 `json:"bake,omitempty"`     // of what is entering
+	Held        *delivery.Deployment  `json:"held,omitempty"`     // it failed, and kept the traffic: a person decides
 	Quarantined []delivery.Quarantine `json:"quarantined"`
 	History     []delivery.Deployment `json:"history"`
 	Unfinished  []delivery.RunID      `json:"unfinished,omitempty"` // queued, running, or killed

@@ -93,6 +93,7 @@ func (c *Command) statusLines(st app.Status, most int) []string {
 	b := block{headline: render.CutLine(headline(st), screenColumns)}
 	c.addServing(&b, st)
 	c.addEntering(&b, st)
+	addHeld(&b, st)
 	c.addAttention(&b, st)
 	whole := most
 	if most > 2 {
@@ -182,6 +183,18 @@ func (c *Command) addEntering(b *block, st app.Status) {
 		b.addField(10, "traffic", fmt.Sprintf("%s, which is entering", d.Release))
 	default:
 		b.addField(10, "traffic", fmt.Sprintf("%s, until %s is ready", st.Traffic, d.Release))
+	}
+}
+
+// addHeld adds the release that failed and kept the traffic, and how to end that.
+func addHeld(b *block, st app.Status) {
+	d := st.Held
+	if d == nil {
+		return
+	}
+	b.addField(12, "held", fmt.Sprintf("%s (run %s): %s", d.Release, d.Run, d.Reason))
+	if st.Traffic == d.Instance() {
+		b.addField(11, "traffic", fmt.Sprintf("%s, until a person decides: `slipway rollback --env %s`, or a run that is accepted", d.Release, d.Environment))
 	}
 }
 

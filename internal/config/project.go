@@ -129,24 +129,25 @@ const FromTraining = "train"
 
 // Deploy configures how the service runs, and how a new release is verified.
 type Deploy struct {
-	Env       map[string]string `yaml:"env" jsonschema_description:"Environment variables of the service. They are recorded in the release, so they must not contain secrets. On this machine, ${NAME} in a value is expanded from Slipway's own environment when the service starts; only the name is recorded."`
-	Args      []string          `yaml:"args" jsonschema_description:"Arguments of the server."`
-	Replicas  int               `yaml:"replicas" jsonschema:"minimum=0,maximum=100" jsonschema_description:"Number of replicas. Default 1."`
-	CPU       float64           `yaml:"cpu" jsonschema:"minimum=0,maximum=1024" jsonschema_description:"CPU cores per replica. 0: no limit."`
-	Memory    Size              `yaml:"memory" jsonschema_description:"Memory per replica, such as 512Mi. Default: no limit."`
-	Port      *int              `yaml:"port" jsonschema:"minimum=0,maximum=65535" jsonschema_description:"Port that the service listens on, where its manifests do not set it; it gets the number in PORT, too. 0: it listens on whatever PORT is. Default on this machine: the only port that the image exposes, or else 0; in Kubernetes: 8000."`
-	ReadOnly  *bool             `yaml:"read_only" jsonschema_description:"false: the service may write to its root file system, in a private copy that is gone when the replica ends. Default true; /tmp is always writable."`
-	Health    string            `yaml:"health" jsonschema_description:"Path that returns 2xx when the service is healthy; if it names status, release or model_version as JSON, they must be right. Default /health."`
-	Ready     string            `yaml:"ready" jsonschema_description:"Path that returns 200 once the replica can handle requests. Default: the health path."`
-	Drain     delivery.Duration `yaml:"drain" jsonschema_description:"How long a stopping replica may finish requests in flight. Default 10s."`
-	Healthy   int               `yaml:"healthy" jsonschema:"minimum=0,maximum=1000" jsonschema_description:"Consecutive successful health checks that verification requires. Default 3."`
-	Within    delivery.Duration `yaml:"within" jsonschema_description:"Timeout of verification. Default 1m."`
-	Manifests []string          `yaml:"manifests" jsonschema_description:"Kubernetes manifests: files, folders, kustomizations or Helm charts, relative to this file. Default: a Deployment and a Service generated from this section."`
-	Values    []string          `yaml:"values" jsonschema_description:"Values files for the Helm charts among the manifests."`
-	Strategy  delivery.Strategy `yaml:"strategy" jsonschema:"enum=rolling,enum=blue_green,enum=canary" jsonschema_description:"How a new release is rolled out in Kubernetes: rolling (default; pod by pod), blue_green (all at once; the previous release stays until the new one is accepted) or canary (step by step, each compared with the running release)."`
-	Canary    *Canary           `yaml:"canary" jsonschema_description:"Steps and analysis of strategy canary."`
-	Smoke     []Smoke           `yaml:"smoke" jsonschema_description:"Requests that a new release must answer as expected."`
-	Watch     Watch             `yaml:"watch" jsonschema_description:"Thresholds for production traffic during the bake time."`
+	Env       map[string]string  `yaml:"env" jsonschema_description:"Environment variables of the service. They are recorded in the release, so they must not contain secrets. On this machine, ${NAME} in a value is expanded from Slipway's own environment when the service starts; only the name is recorded."`
+	Args      []string           `yaml:"args" jsonschema_description:"Arguments of the server."`
+	Replicas  int                `yaml:"replicas" jsonschema:"minimum=0,maximum=100" jsonschema_description:"Number of replicas. Default 1."`
+	CPU       float64            `yaml:"cpu" jsonschema:"minimum=0,maximum=1024" jsonschema_description:"CPU cores per replica. 0: no limit."`
+	Memory    Size               `yaml:"memory" jsonschema_description:"Memory per replica, such as 512Mi. Default: no limit."`
+	Port      *int               `yaml:"port" jsonschema:"minimum=0,maximum=65535" jsonschema_description:"Port that the service listens on, where its manifests do not set it; it gets the number in PORT, too. 0: it listens on whatever PORT is. Default on this machine: the only port that the image exposes, or else 0; in Kubernetes: 8000."`
+	ReadOnly  *bool              `yaml:"read_only" jsonschema_description:"false: the service may write to its root file system, in a private copy that is gone when the replica ends. Default true; /tmp is always writable."`
+	Health    string             `yaml:"health" jsonschema_description:"Path that returns 2xx when the service is healthy; if it names status, release or model_version as JSON, they must be right. Default /health."`
+	Ready     string             `yaml:"ready" jsonschema_description:"Path that returns 200 once the replica can handle requests. Default: the health path."`
+	Drain     delivery.Duration  `yaml:"drain" jsonschema_description:"How long a stopping replica may finish requests in flight. Default 10s."`
+	Healthy   int                `yaml:"healthy" jsonschema:"minimum=0,maximum=1000" jsonschema_description:"Consecutive successful health checks that verification requires. Default 3."`
+	Within    delivery.Duration  `yaml:"within" jsonschema_description:"Timeout of verification. Default 1m."`
+	Manifests []string           `yaml:"manifests" jsonschema_description:"Kubernetes manifests: files, folders, kustomizations or Helm charts, relative to this file. Default: a Deployment and a Service generated from this section."`
+	Values    []string           `yaml:"values" jsonschema_description:"Values files for the Helm charts among the manifests."`
+	Strategy  delivery.Strategy  `yaml:"strategy" jsonschema:"enum=rolling,enum=blue_green,enum=canary" jsonschema_description:"How a new release is rolled out in Kubernetes: rolling (default; pod by pod), blue_green (all at once; the previous release stays until the new one is accepted) or canary (step by step, each compared with the running release)."`
+	OnFailure step.FailurePolicy `yaml:"on_failure" jsonschema:"enum=rollback,enum=hold" jsonschema_description:"What to do when a release fails after it got the traffic: rollback (default), or hold, which leaves the traffic where it is until a person decides, for releases that must not go back by themselves, such as after a migration."`
+	Canary    *Canary            `yaml:"canary" jsonschema_description:"Steps and analysis of strategy canary."`
+	Smoke     []Smoke            `yaml:"smoke" jsonschema_description:"Requests that a new release must answer as expected."`
+	Watch     Watch              `yaml:"watch" jsonschema_description:"Thresholds for production traffic during the bake time."`
 }
 
 // Smoke is one request and the expected response, or a look at the model.
@@ -170,6 +171,8 @@ type Watch struct {
 	P95         delivery.Duration    `yaml:"p95" jsonschema_description:"Maximum 95th percentile of latency. Default: not checked."`
 	MinRequests int                  `yaml:"min_requests" jsonschema:"minimum=0" jsonschema_description:"Minimum number of requests for a verdict. Default 1."`
 	NoTraffic   step.NoTrafficPolicy `yaml:"no_traffic" jsonschema:"enum=accept,enum=fail" jsonschema_description:"What to do when there is not enough traffic: accept (default) or fail."`
+	Restarts    int                  `yaml:"restarts" jsonschema:"minimum=0,maximum=1000" jsonschema_description:"How often replicas may restart in the bake time. Default 0. Evictions do not count."`
+	Unready     delivery.Duration    `yaml:"unready" jsonschema_description:"For how long, in total, fewer replicas may be ready than wanted. Default: a tenth of the bake time, at least 10s."`
 }
 
 // Canary configures the steps of a canary rollout and its analysis.

@@ -133,7 +133,10 @@ func (v workflowResult) afterUndo(undone []stepState) workflowResult {
 	cancelled, changed := v.Outcome == delivery.OutcomeCancelled, false
 	for _, u := range undone {
 		switch u.Result.Outcome {
-		case delivery.OutcomeSkipped: // there was nothing to take back
+		case delivery.OutcomeSkipped: // there was nothing to take back, or it is left as it is for a reason
+			if u.Result.Cause != "" {
+				v.Cause, v.Hint = v.Cause+"; "+u.Result.Cause, u.Result.Hint
+			}
 		case delivery.OutcomeSucceeded:
 			changed = true
 		default:

@@ -30,6 +30,9 @@ func (pl *planner) rollout(needs []string, with step.DeployParams) {
 	if watch.Bake == 0 {
 		why = "no bake time; accepts the release"
 	}
+	if pl.holds() {
+		why += "; one that fails keeps the traffic (on_failure: hold)"
+	}
 	pl.add(step.Spec{Name: watchStep, Kind: step.Watch, Needs: []string{verifyStep}, Timeout: watch.Bake + gracePeriod, Reason: why}, watch)
 }
 
@@ -116,8 +119,14 @@ func (pl *planner) rolloutParams() step.RolloutParams {
 	if pl.env.Target.Abilities.Strategies {
 		params.Strategy = pl.project.Deploy.Strategy
 	}
+	if pl.holds() {
+		params.OnFailure = step.HoldOnFailure
+	}
 	return params
 }
+
+// holds reports whether a release that fails keeps the traffic.
+func (pl *planner) holds() bool { return pl.project.Deploy.OnFailure == step.HoldOnFailure }
 
 func (pl *planner) probeParams() step.ProbeParams {
 	d := pl.project.Deploy
@@ -138,6 +147,7 @@ func (pl *planner) watchParams() step.WatchParams {
 		Thresholds: step.WatchThresholds{
 			ErrorRate: w.ErrorRate, P95: w.P95,
 			MinRequests: max(int64(w.MinRequests), 1), NoTraffic: cmp.Or(w.NoTraffic, step.AcceptNoTraffic),
+			Restarts: w.Restarts, Unready: w.Unready,
 		},
 	}
 	if params.Thresholds.ErrorRate == 0 {

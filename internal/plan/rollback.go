@@ -13,7 +13,10 @@ func (pl *planner) rollback() error {
 		return fault.New(fault.Conflict, "nothing is deployed in %s, so it cannot be rolled back", pl.plan.Environment).
 			Hint("deploy the newest accepted release with `slipway run --deploy-only`")
 	}
-	r := pl.facts.LastGood
+	r, from := pl.facts.LastGood, serving.Release
+	if held := pl.facts.Held; held != nil {
+		r, from = pl.facts.ServingRelease, held.Release // what was accepted last is the way back
+	}
 	if pl.trigger.To != "" {
 		if r = pl.facts.Requested; r == nil || r.ID != pl.trigger.To {
 			return fault.New(fault.NotFound, "release %s not found", pl.trigger.To).Hint("see `slipway releases`")
@@ -23,7 +26,7 @@ func (pl *planner) rollback() error {
 	case r == nil:
 		return fault.New(fault.NotFound, "no accepted release before %s in %s", serving.Release, pl.plan.Environment).
 			Hint("pass one with --to; see `slipway releases`")
-	case r.ID == serving.Release && (pl.lastName() == "" || pl.lastName() == serving.Instance()):
+	case pl.facts.Held == nil && r.ID == serving.Release && (pl.lastName() == "" || pl.lastName() == serving.Instance()):
 		return fault.New(fault.Conflict, "%s is already deployed", r.ID).Hint("pass another one with --to; see `slipway releases`")
 	}
 	if err := checkNotQuarantined(*r); err != nil {
@@ -37,7 +40,7 @@ func (pl *planner) rollback() error {
 	}
 	pl.add(step.Spec{
 		Name: rollbackStep, Kind: step.Rollback, Timeout: deployTimeout + r.Release.Workload.Drain,
-		Reason: "rolls back from " + string(serving.Release) + " to " + string(r.ID),
+		Reason: "rolls back from " + string(from) + " to " + string(r.ID),
 	}, params)
 	pl.verify(rollbackStep, r.ID)
 	return nil
@@ -48,6 +51,9 @@ func (pl *planner) rollback() error {
 func (pl *planner) lastName() delivery.ReleaseID {
 	if pl.trigger.To != "" {
 		return ""
+	}
+	if pl.facts.Held != nil {
+		return pl.facts.Serving.Instance()
 	}
 	return pl.facts.LastName
 }

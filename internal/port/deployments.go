@@ -10,7 +10,7 @@ import (
 
 // DeploymentStore is the history of the environments. A deployment begins
 // (Deploying), is accepted (Serving) and later replaced by the next one (Replaced);
-// or it ends otherwise (RolledBack, Cancelled, Stuck, Removed). Every method is
+// or it ends otherwise (RolledBack, Cancelled, Stuck, Held, Removed). Every method is
 // atomic and safe across processes.
 type DeploymentStore interface {
 	// Begin records that a release is being deployed, replacing the current one
@@ -20,7 +20,7 @@ type DeploymentStore interface {
 	// Accept makes the deployment the environment's current one, and the one before
 	// Replaced. Idempotent; one that has ended otherwise is fault.Conflict.
 	Accept(ctx context.Context, id int64, at time.Time) error
-	// End records how a deployment ended: RolledBack, Cancelled, Stuck or Removed;
+	// End records how a deployment ended: RolledBack, Cancelled, Stuck, Held or Removed;
 	// any other state is fault.Invalid. Idempotent; the first end and its reason
 	// stay.
 	End(ctx context.Context, id int64, state delivery.DeploymentState, reason string, at time.Time) error

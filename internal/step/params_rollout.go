@@ -10,6 +10,23 @@ type RolloutParams struct {
 	Port     int               `json:"port,omitempty"`   // stable port of the service; 0: the target chooses
 	Timeout  delivery.Duration `json:"within,omitempty"` // to become ready, and to become healthy; default 1m
 	Strategy delivery.Strategy `json:"strategy,omitempty"`
+
+	OnFailure FailurePolicy `json:"on_failure,omitempty"` // default rollback
+}
+
+// FailurePolicy is what becomes of a release that failed after it got the traffic.
+type FailurePolicy string
+
+// The policies. Hold leaves the traffic where it is, for releases that must not go back
+// by themselves: after a migration, the release before may destroy data.
+const (
+	RollbackOnFailure FailurePolicy = "rollback"
+	HoldOnFailure     FailurePolicy = "hold"
+)
+
+// Valid reports whether p is a policy, or empty for the default.
+func (p FailurePolicy) Valid() bool {
+	return p == "" || p == RollbackOnFailure || p == HoldOnFailure
 }
 
 // Rollout returns the part that steps on a target share.

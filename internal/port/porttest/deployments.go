@@ -92,7 +92,7 @@ func testDeploymentLife(t *testing.T, s port.DeploymentStore) {
 }
 
 func testDeploymentEnds(t *testing.T, s port.DeploymentStore) {
-	for i, state := range []delivery.DeploymentState{delivery.RolledBack, delivery.Cancelled, delivery.Stuck, delivery.Removed} {
+	for i, state := range []delivery.DeploymentState{delivery.RolledBack, delivery.Cancelled, delivery.Stuck, delivery.Held, delivery.Removed} {
 		t.Run(string(state), func(t *testing.T) {
 			d := begin(t, s, i+1, "prod")
 			if i%2 == 0 {

@@ -94,7 +94,7 @@ func (s deployments) Accept(ctx context.Context, id int64, at time.Time) error {
 // End implements port.DeploymentStore. A replaced one has left already.
 func (s deployments) End(ctx context.Context, id int64, state delivery.DeploymentState, reason string, at time.Time) error {
 	switch state {
-	case delivery.RolledBack, delivery.Cancelled, delivery.Stuck, delivery.Removed:
+	case delivery.RolledBack, delivery.Cancelled, delivery.Stuck, delivery.Held, delivery.Removed:
 	default:
 		return fault.New(fault.Invalid, "end deployment %d: invalid final state %q", id, state)
 	}

@@ -25,6 +25,7 @@ type forward struct {
 	want    probe.Expectation
 	request port.DeployRequest
 	current delivery.Deployment // zero if nothing is deployed
+	held    delivery.Deployment // newer than that: it failed and kept the traffic; zero: none
 }
 
 func (f forward) run(ctx context.Context) (step.Result, error) {
@@ -67,6 +68,9 @@ func (f forward) run(ctx context.Context) (step.Result, error) {
 	}
 	if ok {
 		f.current = current
+	}
+	if err := f.findHeld(ctx); err != nil {
+		return step.Result{}, err
 	}
 	obs, err := f.Observe(ctx, f.request.Service)
 	if err != nil {
@@ -178,7 +182,7 @@ func (f forward) deploy(ctx context.Context) (step.Result, error) {
 		return step.Result{}, err
 	}
 	begun, err := f.Begin(ctx, f.request.Service, delivery.Deployment{
-		Release: f.rel.ID, By: f.Request.StartedBy.String(), Actor: f.Request.StartedBy, Replaced: f.current.Release, Reason: f.reason(),
+		Release: f.rel.ID, By: f.Request.StartedBy.String(), Actor: f.Request.StartedBy, Replaced: cmp.Or(f.held.Release, f.current.Release), Reason: f.reason(),
 		Commit: f.commit, Config: f.config,
 	})
 	if err != nil {
@@ -200,6 +204,23 @@ func (f forward) deploy(ctx context.Context) (step.Result, error) {
 	res, err := f.finish(ctx, begun)
 	res.GateResults = results
 	return res, err
+}
+
+// findHeld looks for a deployment that is held, and ends by this rollback.
+func (f *forward) findHeld(ctx context.Context) error {
+	for d, err := range port.AllDeployments(ctx, f.Deployments, port.DeploymentFilter{Environment: f.Request.Environment}) {
+		if err != nil {
+			return fmt.Errorf("read the deployment history of %s: %w", f.Request.Environment, err)
+		}
+		if d.Run == f.Request.Run {
+			continue
+		}
+		if d.State == delivery.Held {
+			f.held = d
+		}
+		return nil
+	}
+	return nil
 }
 
 // start promotes the release and checks it at the stable address.

@@ -78,6 +78,8 @@ func (b base) undo(ctx context.Context) (step.Result, error) {
 			return step.Result{}, err
 		}
 		return u.done("")
+	case delivery.Held:
+		return u.held(ctx)
 	case delivery.Deploying, delivery.Stuck:
 		return u.run(ctx)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -33,9 +32,15 @@ type undo struct {
 	failed     delivery.Deployment // what this run deployed, and was not accepted
 	current    delivery.Deployment // what is deployed according to the records
 	hasCurrent bool
+	keeps      delivery.ReleaseID // has the traffic and keeps it, although it is not current; empty: none
 }
 
 func (u undo) run(ctx context.Context) (step.Result, error) {
+	if u.params.OnFailure == step.HoldOnFailure && !u.sameInstance() {
+		if res, done, err := u.hold(ctx); done || err != nil {
+			return res, err
+		}
+	}
 	// First of all, so that nothing deploys it again, whatever happens next.
 	if !u.Request.Cancelled && !u.Request.InfrastructureFailure && !u.sameInstance() {
 		if err := u.quarantine(ctx, u.failed, u.current.Release, u.reason()); err != nil {
@@ -43,7 +48,7 @@ func (u undo) run(ctx context.Context) (step.Result, error) {
 		}
 	}
 	u.Request.EmitDeployment(u.failed.Release, "rolling back %s in %s", u.failed.Release, u.Request.Environment)
-	url, failures := u.restore(ctx)
+	url, failures := u.retry(ctx, u.attempt)
 	if failures != nil && ctx.Err() != nil && !timedOut(ctx) {
 		return step.Result{}, context.Cause(ctx) // stopped, not failed: the next call goes on
 	}
@@ -104,19 +109,22 @@ func (u undo) done(url string) (step.Result, error) {
 		return step.Succeed(fmt.Sprintf("%s removed from %s; nothing was deployed there before it", u.failed.Release, env), step.DeployOutput{})
 	}
 	summary := fmt.Sprintf("%s is deployed in %s again", u.current.Release, env)
+	if u.keeps != "" {
+		summary = fmt.Sprintf("%s is held in %s as before", u.keeps, env)
+	}
 	u.Request.EmitDeployment(u.current.Release, "%s", summary)
 	return step.Succeed(summary+", replacing "+string(u.failed.Release), step.DeployOutput{
 		Release: u.current.Release, Deployment: u.current.ID, URL: url, Since: u.current.ServingAt,
 	})
 }
 
-// restore retries until the target matches the records, or returns what went
+// retry tries until the target matches the records, or returns what went
 // wrong each time. Production is partially updated until then: an unreachable
 // target is retried for much longer than one that refuses.
-func (u undo) restore(ctx context.Context) (url string, failures []error) {
+func (u undo) retry(ctx context.Context, attempt func(context.Context) (url string, err error)) (url string, failures []error) {
 	end := u.Clock.Now().Add(outageTimeout)
 	for pause := minRetryWait; ; pause = min(2*pause, maxRetryWait) {
-		url, err := u.attempt(ctx)
+		url, err := attempt(ctx)
 		if err == nil {
 			return url, nil
 		}
@@ -158,6 +166,10 @@ func (u undo) attempt(ctx context.Context) (url string, err error) {
 		u.Request.Logf("%v", err)
 		want, _ = u.Expect(step.ProbeParams{SuccessThreshold: u.params.SuccessThreshold}, request)
 	}
+	if u.keeps != "" { // it is not asked for: it has failed before
+		obs, err := u.bringBack(ctx, request, want)
+		return obs.URL, err
+	}
 	smoke := want.Smoke
 	want.Smoke = nil
 	obs, err := u.bringBack(ctx, request, want)
@@ -187,7 +199,7 @@ func (u undo) bringBack(ctx context.Context, o port.DeployRequest, want probe.Ex
 			return obs, err
 		}
 	}
-	if obs.Release == o.ID && rollout.DownReason(obs, o.ID) == "" {
+	if obs.Release == o.ID && rollout.DownReason(obs, o.ID) == "" || u.keeps != "" && obs.Release == u.keeps {
 		return obs, nil
 	}
 	u.Request.Progress("restoring %s", o.ID)
@@ -226,63 +238,4 @@ func (u undo) removeAll(ctx context.Context) error {
 		return fault.New(fault.Failed, "%s still receives traffic after it was removed", obs.Release)
 	}
 	return nil
-}
-
-// fail records that the rollback failed, and what a person needs to know to fix
-// it.
-func (u undo) fail(ctx context.Context, failures []error) (step.Result, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportTimeout)
-	defer cancel()
-	env := u.Request.Environment
-	goal := "an empty " + string(env)
-	if u.hasCurrent {
-		goal = string(u.current.Release)
-	}
-	cause := fmt.Sprintf("rollback of %s to %s in %s failed: %s; %s", u.failed.Release, goal, env, attempts(failures), u.currentState(ctx))
-	if err := u.Deployments.End(ctx, u.failed.ID, delivery.Stuck, cause, u.Clock.Now()); err != nil {
-		return step.Result{}, fmt.Errorf("record the failed rollback of %s (%s): %w", u.failed.Release, cause, err)
-	}
-	u.Request.EmitDeployment(u.failed.Release, "%s", cause)
-	res := step.Fail("%s", cause)
-	res.Hint = fmt.Sprintf("check `slipway status --env %s` and `slipway logs`, fix the target, then run `slipway rollback --env %s`", env, env)
-	return res, nil
-}
-
-// attempts lists the failures in order; consecutive equal ones are joined.
-func attempts(failures []error) string {
-	var parts []string
-	for i := 0; i < len(failures); {
-		text, last := failures[i].Error(), i
-		for last+1 < len(failures) && failures[last+1].Error() == text {
-			last++
-		}
-		which := fmt.Sprintf("attempt %d", i+1)
-		if last > i {
-			which = fmt.Sprintf("attempts %d to %d", i+1, last+1)
-		}
-		parts = append(parts, which+": "+text)
-		i = last + 1
-	}
-	return strings.Join(parts, "; ")
-}
-
-// currentState describes what the target reports.
-func (u undo) currentState(ctx context.Context) string {
-	obs, err := u.Target.Observe(ctx, u.Request.Service, u.Request.Environment)
-	if err != nil {
-		return "the current state is unknown: " + err.Error()
-	}
-	ready, total := 0, 0
-	for _, rep := range obs.Replicas {
-		if rep.Release == obs.Release {
-			total++
-			if rep.State == port.ReplicaReady {
-				ready++
-			}
-		}
-	}
-	if obs.Release == "" {
-		return "no release receives the traffic now"
-	}
-	return fmt.Sprintf("%s receives the traffic at %s now, %d of %d replicas ready", obs.Release, obs.URL, ready, total)
 }

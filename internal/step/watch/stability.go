@@ -92,7 +92,7 @@ func (s *stability) noteReplica(r port.Replica, first bool) {
 	switch {
 	case r.Restarts > last.restarts:
 		s.noteRestart(r, r.Restarts-last.restarts)
-	case last.ready && (r.State == port.ReplicaStarting || r.ReadySince.After(last.readySince) && !last.readySince.IsZero()):
+	case last.ready && (r.State == port.ReplicaStarting || r.State == port.ReplicaUnresponsive || r.ReadySince.After(last.readySince) && !last.readySince.IsZero()):
 		s.lost++
 	}
 	s.known[r.Name] = replicaSeen{restarts: max(r.Restarts, last.restarts), ready: r.State == port.ReplicaReady, readySince: r.ReadySince}

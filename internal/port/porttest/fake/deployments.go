@@ -66,7 +66,7 @@ func (r deployments) End(_ context.Context, id int64, state delivery.DeploymentS
 		return err
 	}
 	switch state {
-	case delivery.RolledBack, delivery.Cancelled, delivery.Stuck, delivery.Removed:
+	case delivery.RolledBack, delivery.Cancelled, delivery.Stuck, delivery.Held, delivery.Removed:
 	default:
 		return fault.New(fault.Invalid, "end deployment %d as %q", id, state)
 	}
