@@ -144,7 +144,7 @@ type Deploy struct {
 	Manifests []string           `yaml:"manifests" jsonschema_description:"Kubernetes manifests: files, folders, kustomizations or Helm charts, relative to this file. Default: a Deployment and a Service generated from this section."`
 	Values    []string           `yaml:"values" jsonschema_description:"Values files for the Helm charts among the manifests."`
 	Strategy  delivery.Strategy  `yaml:"strategy" jsonschema:"enum=rolling,enum=blue_green,enum=canary" jsonschema_description:"How a new release is rolled out in Kubernetes: rolling (default; pod by pod), blue_green (all at once; the previous release stays until the new one is accepted) or canary (step by step, each compared with the running release)."`
-	OnFailure step.FailurePolicy `yaml:"on_failure" jsonschema:"enum=rollback,enum=hold" jsonschema_description:"What to do when a release fails after it got the traffic: rollback (default), or hold, which leaves the traffic where it is until a person decides, for releases that must not go back by themselves, such as after a migration."`
+	OnFailure step.FailurePolicy `yaml:"on_failure" jsonschema:"enum=rollback,enum=hold" jsonschema_description:"What to do when a release fails after it got the traffic: rollback (default) or hold. hold leaves the traffic where it is until a person decides, for releases that must not be rolled back automatically, such as after a migration."`
 	Canary    *Canary            `yaml:"canary" jsonschema_description:"Steps and analysis of strategy canary."`
 	Smoke     []Smoke            `yaml:"smoke" jsonschema_description:"Requests that a new release must answer as expected."`
 	Watch     Watch              `yaml:"watch" jsonschema_description:"Thresholds for production traffic during the bake time."`

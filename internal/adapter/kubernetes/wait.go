@@ -86,8 +86,8 @@ func (w *waiter) wait(ctx context.Context) error {
 	}
 }
 
-// limit returns how long the condition is waited for: as long as the workloads
-// themselves say that they may take, where that is longer.
+// limit returns how long the condition is waited for: as long as the workloads' own
+// limits, where those are longer.
 func (w *waiter) limit(s client.Snapshot) time.Duration {
 	var startup, deadline time.Duration
 	for _, pod := range s.Pods {

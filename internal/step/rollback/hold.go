@@ -9,8 +9,8 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// hold ends the deployment as held if its release has the traffic: where the
-// environment says so, that does not go back by itself. A release that has not got that
+// hold ends the deployment as held if its release has the traffic: with that policy, it
+// is not rolled back automatically. A release that has not got that
 // far is taken back as usual, from beside whatever has the traffic.
 func (u *undo) hold(ctx context.Context) (res step.Result, done bool, err error) {
 	var obs port.Observation
@@ -47,9 +47,9 @@ func (u undo) held(ctx context.Context) (step.Result, error) {
 	u.Request.EmitDeployment(release, "%s", cause)
 	res := skipped(fmt.Sprintf("%s is held in %s", release, env))
 	res.Cause = cause
-	res.Hint = fmt.Sprintf("go back with `slipway rollback --env %s`, or deploy what is right: `slipway run --env %s`", env, env)
+	res.Hint = fmt.Sprintf("roll back with `slipway rollback --env %s`, or deploy a good release with `slipway run --env %s`", env, env)
 	if !u.hasCurrent {
-		res.Hint = fmt.Sprintf("nothing was deployed before it: deploy what is right with `slipway run --env %s`, or remove it with `slipway down`", env)
+		res.Hint = fmt.Sprintf("nothing was deployed before it: deploy a good release with `slipway run --env %s`, or remove it with `slipway down`", env)
 	}
 	return res, nil
 }

@@ -48,8 +48,8 @@ func (a *assessor) describeEnd(b containerState, state corev1.ContainerStateTerm
 	return cmp.Or(cause, b.String()+" ended")
 }
 
-// isLost reports whether nobody knows how the container ended: its node was restarted,
-// or lost its state.
+// isLost reports whether the container ended with its node, or with the node's records
+// of it: how it ended is unknown.
 func isLost(state corev1.ContainerStateTerminated) bool {
 	return state.Reason == "ContainerStatusUnknown" || state.Reason == "Unknown" && state.ExitCode == 255
 }
