@@ -16,6 +16,10 @@ const (
 	maxHeartbeat   = 10 * time.Minute
 )
 
+// minReasonPause is the pause between two lines about a step that waits for something
+// else than before: without a terminal, nothing else shows why a run takes so long.
+const minReasonPause = 15 * time.Second
+
 // Piped writes plain lines where no terminal shows what is running: besides those of
 // Lines one when a step starts, and heartbeats of steps that take long.
 type Piped struct {
@@ -60,22 +64,34 @@ func (p *Piped) Emit(e event.Event) {
 	p.lines.Emit(e)
 }
 
-// Beat writes a line for each step that has run for long enough since the last one.
+// Beat writes a line for each step that has run for long enough since the last one, or
+// waits for something else since then.
 func (p *Piped) Beat() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
 	for _, b := range p.running {
-		if now.Before(b.beat.Add(b.pause)) {
+		due := !now.Before(b.beat.Add(b.pause))
+		if !due && (b.reason() == b.shown || now.Before(b.beat.Add(minReasonPause))) {
 			continue
 		}
-		fmt.Fprintf(p.lines.W, "  %-14s running for %s%s\n", b.step, now.Sub(b.since).Round(time.Second), suffix(Cut(b.text, maxBeatText)))
-		b.beat, b.pause = now, min(2*b.pause, maxHeartbeat)
+		length := maxBeatText
+		if b.progress {
+			length = maxReasonText
+		}
+		fmt.Fprintf(p.lines.W, "  %-14s running for %s%s\n", b.step, now.Sub(b.since).Round(time.Second), suffix(Cut(b.text, length)))
+		b.beat, b.shown = now, b.reason()
+		if due {
+			b.pause = min(2*b.pause, maxHeartbeat)
+		}
 	}
 }
 
-// maxBeatText is how much of a step's last output a heartbeat shows.
-const maxBeatText = 60
+// How much a heartbeat shows of a step's last output, and of what it waits for.
+const (
+	maxBeatText   = 60
+	maxReasonText = 240
+)
 
 // Close ends the heartbeats.
 func (p *Piped) Close() {

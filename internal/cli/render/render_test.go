@@ -2,6 +2,7 @@ package render_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -81,5 +82,36 @@ func TestPiped_Heartbeats(t *testing.T) {
 	}
 	if diff := cmp.Diff("✔ train            0.0s", lines[len(lines)-1]); diff != "" {
 		t.Errorf("last line (-want +got):\n%s", diff)
+	}
+}
+
+// TestPiped_ChangedReason: what a step waits for is said when it changes, at most every
+// 15 s, whatever its numbers do.
+func TestPiped_ChangedReason(t *testing.T) {
+	var out strings.Builder
+	now := time.Unix(0, 0)
+	p := render.NewPiped(&out, func() time.Time { return now })
+	defer p.Close()
+	p.Emit(event.Event{Kind: event.StepStarted, Step: "deploy"})
+	for second := range 120 {
+		text := fmt.Sprintf("0 of 2 pods ready; pod api-7f-x: waiting for a node (%ds)", second)
+		switch {
+		case second >= 70:
+			text = fmt.Sprintf("1 of 2 pods ready; init container migrate of pod api-7f-x has not ended after %ds", second)
+		case second >= 4:
+			text = fmt.Sprintf("0 of 2 pods ready; init container migrate of pod api-7f-x has not ended after %ds", second)
+		}
+		now = time.Unix(int64(second), 0)
+		p.Emit(event.Event{Kind: event.StepProgress, Step: "deploy", Text: text})
+		p.Beat()
+	}
+	want := []string{
+		"  deploy         started",
+		"  deploy         running for 15s  0 of 2 pods ready; init container migrate of pod api-7f-x has not ended after 15s",
+		"  deploy         running for 45s  0 of 2 pods ready; init container migrate of pod api-7f-x has not ended after 45s",
+		"  deploy         running for 1m45s  1 of 2 pods ready; init container migrate of pod api-7f-x has not ended after 105s",
+	}
+	if diff := cmp.Diff(want, strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
 	}
 }

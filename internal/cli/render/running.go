@@ -2,7 +2,9 @@ package render
 
 import (
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/slipway-cd/slipway/internal/event"
 )
@@ -16,6 +18,22 @@ type active struct {
 	since      time.Time
 	beat       time.Time     // of its last heartbeat, or its start
 	pause      time.Duration // until the next one
+	progress   bool          // text is what it waits for, not what a program printed
+	shown      string        // the reason in the last line about it
+}
+
+// reason is what the step waits for: its progress without the numbers, which change all
+// the time. A program's output has none.
+func (a *active) reason() string {
+	if !a.progress {
+		return ""
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) {
+			return -1
+		}
+		return r
+	}, a.text)
 }
 
 // take keeps up with an event; now is when a step started.
@@ -26,7 +44,7 @@ func (r *running) take(e event.Event, now time.Time) {
 	case event.StepProgress, event.StepLog:
 		for _, a := range *r {
 			if a.step == e.Step {
-				a.text = e.Text
+				a.text, a.progress = e.Text, e.Kind == event.StepProgress
 			}
 		}
 	case event.StepFinished:
