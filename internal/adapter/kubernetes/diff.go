@@ -31,6 +31,17 @@ func (t *Target) Diff(ctx context.Context, o port.DeployRequest) ([]port.Change,
 	if err != nil {
 		return nil, err
 	}
+	left, err := leaveReplicas(ctx, c, state.Deployments, set)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range set.Workloads { // silent ones keep their number
+		if n, ok := manifest.Replicas(state.Deployments[d.GetName()]); ok {
+			if _, named := manifest.Replicas(d); !named {
+				manifest.SetReplicas(d, n)
+			}
+		}
+	}
 	var changes []port.Change
 	applied := map[string]bool{}
 	for _, obj := range slices.Concat(jobs, set.Others, set.Workloads, set.Selecting(o.ID)) {
@@ -38,6 +49,9 @@ func (t *Target) Diff(ctx context.Context, o port.DeployRequest) ([]port.Change,
 		change, err := t.diffObject(ctx, c, obj)
 		if err != nil {
 			return nil, err
+		}
+		if text := left[client.Title(obj)]; text != "" && change.Action == port.ChangeUpdate {
+			change.Diff = "# " + text + "\n" + change.Diff
 		}
 		if change.Action != "" {
 			changes = append(changes, change)

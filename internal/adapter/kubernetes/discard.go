@@ -21,7 +21,7 @@ func (t *Target) Discard(ctx context.Context, o port.DeployRequest) error {
 	if !op.isStaged() {
 		return op.prune(ctx, op.state.Traffic)
 	}
-	current, err := t.currentObjects(ctx, op.client, op.state, o)
+	current, err := op.current(ctx)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,9 @@ func (t *Target) Finalize(ctx context.Context, o port.DeployRequest, report func
 	if op.set, err = t.objects(ctx, op.client, o); err != nil {
 		return err
 	}
+	if err := op.leaveReplicas(ctx, op.set); err != nil {
+		return err
+	}
 	if op.state.IsHeld(op.set) || !op.state.Runs(op.set) {
 		if err := op.waitPropagation(ctx); err != nil {
 			return err
@@ -28,6 +31,9 @@ func (t *Target) Finalize(ctx context.Context, o port.DeployRequest, report func
 		}
 	}
 	if err := op.prune(ctx, o.ID); err != nil {
+		return err
+	}
+	if err := op.restoreReplicas(ctx); err != nil {
 		return err
 	}
 	return t.release(ctx, o)

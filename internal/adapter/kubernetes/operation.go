@@ -48,8 +48,10 @@ func (t *Target) beginRollout(ctx context.Context, o port.DeployRequest, report 
 	if err != nil {
 		return nil, err
 	}
-	op.set, err = t.objects(ctx, op.client, o)
-	return op, err
+	if op.set, err = t.objects(ctx, op.client, o); err != nil {
+		return op, err
+	}
+	return op, op.leaveReplicas(ctx, op.set)
 }
 
 // refresh reads the state again.
@@ -62,6 +64,9 @@ func (op *operation) refresh(ctx context.Context) (err error) {
 func (op *operation) apply(ctx context.Context, objects []*unstructured.Unstructured) error {
 	objects, err := op.withoutKnownSecrets(ctx, objects)
 	if err != nil {
+		return err
+	}
+	if err := op.keepReplicas(ctx, objects); err != nil {
 		return err
 	}
 	bounded, cancel, err := op.lease.Guard(ctx)
@@ -133,6 +138,9 @@ func (op *operation) completeCondition(set *manifest.Set) condition {
 	for _, d := range set.Workloads {
 		cond.want[d.GetName()] = int(op.state.WantedReplicas(d))
 		cond.names = append(cond.names, d.GetName())
+		if _, named := manifest.Replicas(d); !named {
+			cond.scaled = append(cond.scaled, d.GetName())
+		}
 	}
 	cond.further = func(s client.Snapshot) string {
 		for _, pod := range s.Pods {

@@ -39,7 +39,7 @@ func (op *operation) removeLeftover(ctx context.Context) error {
 	if staged == "" || staged == op.request.ID || op.state.Traffic == "" {
 		return nil
 	}
-	current, err := op.target.currentObjects(ctx, op.client, op.state, op.request)
+	current, err := op.current(ctx)
 	if err != nil {
 		return err
 	}
@@ -102,6 +102,9 @@ func (op *operation) stagedCondition() condition {
 		}
 		cond.want[d.GetName()] = int(n)
 		cond.names = append(cond.names, d.GetName())
+		if _, named := manifest.Replicas(d); !named {
+			cond.scaled = append(cond.scaled, d.GetName())
+		}
 	}
 	return cond
 }

@@ -22,7 +22,7 @@ func (t *Target) SetWeight(ctx context.Context, o port.DeployRequest, percent in
 	if op.state.Traffic == "" || op.state.Traffic == o.ID || !op.state.Runs(op.set) {
 		return 0, fault.New(fault.Conflict, "send %d %% of the traffic of %s to %s: the release is not staged", percent, o.Environment, o.ID)
 	}
-	current, err := t.currentObjects(ctx, op.client, op.state, o)
+	current, err := op.current(ctx)
 	if err != nil {
 		return 0, err
 	}

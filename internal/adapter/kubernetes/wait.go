@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ type condition struct {
 	held    bool
 	want    map[string]int // workload -> ready pods of the release
 	names   []string       // of the release's Deployments
+	scaled  []string       // those of them that an autoscaler may give fewer pods meanwhile
 
 	// further must return "" once the verdict is Ready; nil: nothing else must be
 	// true. The text is what is still missing.
@@ -149,7 +151,7 @@ func (w *waiter) assess(ctx context.Context) (readiness.Status, client.Snapshot,
 
 func (w *waiter) snapshot(s client.Snapshot) readiness.Snapshot {
 	out := readiness.Snapshot{
-		Release: w.condition.release, Held: w.condition.held, MinReady: w.condition.want, ReplicaSets: s.ReplicaSets,
+		Release: w.condition.release, Held: w.condition.held, MinReady: w.minReady(s), ReplicaSets: s.ReplicaSets,
 		Events: s.Events, Logs: w.logs, Now: w.client.Now(), PhaseStart: w.start, Timeouts: w.timeouts,
 		Startups: w.startups, Deadline: w.deadlines(s),
 	}
@@ -165,6 +167,17 @@ func (w *waiter) snapshot(s client.Snapshot) readiness.Snapshot {
 			out.Pods = append(out.Pods, pod)
 		default:
 			out.OldPods = append(out.OldPods, pod)
+		}
+	}
+	return out
+}
+
+// minReady returns how many pods must be ready: no more than an autoscaler wants by now.
+func (w *waiter) minReady(s client.Snapshot) map[string]int {
+	out := maps.Clone(w.condition.want)
+	for _, name := range w.condition.scaled {
+		if n, ok := manifest.Replicas(s.Deployment(name)); ok {
+			out[name] = min(out[name], int(n))
 		}
 	}
 	return out

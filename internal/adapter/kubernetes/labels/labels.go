@@ -12,6 +12,10 @@ import (
 // fields (server-side apply).
 const Manager = "slipway"
 
+// ReplicasManager manages the number of replicas of a workload whose manifest leaves it
+// to an autoscaler.
+const ReplicasManager = "slipway-replicas"
+
 // Recommended labels of Kubernetes.
 const (
 	ManagedBy = "app.kubernetes.io/managed-by"

@@ -1,10 +1,14 @@
 package manifest
 
 import (
+	"encoding/json"
 	"math"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 )
 
 // defaultReplicas is the API's.
@@ -68,4 +72,67 @@ func CanaryReplicas(n int64, percent int) (canary int64, actual float64) {
 	canary = int64(math.Round(p / (1 - p) * float64(n)))
 	canary = min(max(canary, 1), max(n, 1))
 	return canary, 100 * float64(canary) / float64(canary+n)
+}
+
+// IsScalable reports whether an object has a number of replicas.
+func IsScalable(o *unstructured.Unstructured) bool {
+	return o.GroupVersionKind().Group == "apps" && (o.GetKind() == "Deployment" || o.GetKind() == "StatefulSet")
+}
+
+// Replicas returns the number of replicas that an object names.
+func Replicas(o *unstructured.Unstructured) (n int64, named bool) {
+	if o == nil {
+		return 0, false
+	}
+	n, named, _ = unstructured.NestedInt64(o.Object, "spec", "replicas")
+	return n, named
+}
+
+// SetReplicas names the number of replicas.
+func SetReplicas(o *unstructured.Unstructured, n int64) {
+	_ = unstructured.SetNestedField(o.Object, n, "spec", "replicas") // its spec is a map
+}
+
+// RemoveReplicas leaves the number of replicas to others.
+func RemoveReplicas(o *unstructured.Unstructured) {
+	unstructured.RemoveNestedField(o.Object, "spec", "replicas")
+}
+
+// OnlyReplicas returns a live workload's number of replicas as an object to apply, which
+// the API refuses if the workload has changed since.
+func OnlyReplicas(live *unstructured.Unstructured) *unstructured.Unstructured {
+	n, _ := Replicas(live)
+	out := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"replicas": n}}}
+	out.SetGroupVersionKind(live.GroupVersionKind())
+	out.SetName(live.GetName())
+	out.SetNamespace(live.GetNamespace())
+	out.SetResourceVersion(live.GetResourceVersion())
+	return out
+}
+
+// ReplicasManager returns the only manager of a live workload's number of replicas;
+// "" if there are several, or none.
+func ReplicasManager(live *unstructured.Unstructured) string {
+	var managers []string
+	for _, entry := range live.GetManagedFields() {
+		var fields struct {
+			Spec map[string]json.RawMessage `json:"f:spec"`
+		}
+		if entry.FieldsV1 == nil || json.Unmarshal(entry.FieldsV1.Raw, &fields) != nil {
+			continue
+		}
+		if _, ok := fields.Spec["f:replicas"]; ok {
+			managers = append(managers, entry.Manager)
+		}
+	}
+	if len(managers) != 1 {
+		return ""
+	}
+	return managers[0]
+}
+
+// IsScaler reports whether a manager of fields only scales: its number of replicas is
+// nobody's configuration.
+func IsScaler(manager string) bool {
+	return manager == labels.ReplicasManager || manager == "kube-controller-manager" || strings.HasPrefix(manager, "keda")
 }
