@@ -28,7 +28,17 @@ func (t *Target) Discard(ctx context.Context, o port.DeployRequest) error {
 	if current == nil {
 		return op.removeAll(ctx)
 	}
+	return op.restore(ctx, current)
+}
+
+// restore leads all requests to the current release, applies it as it was recorded, and
+// removes what came with the other one. The other one may have got as far as its first
+// objects beside the pods.
+func (op *operation) restore(ctx context.Context, current *manifest.Set) error {
 	if err := op.routeAllTo(ctx, current); err != nil {
+		return err
+	}
+	if err := op.apply(ctx, current.Unstaged(false)); err != nil {
 		return err
 	}
 	if err := op.complete(ctx, current); err != nil {

@@ -2,7 +2,6 @@ package kubernetes
 
 import (
 	"context"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -32,7 +31,7 @@ func (t *Target) Promote(ctx context.Context, o port.DeployRequest, report func(
 // promote switches the Services and lets the Deployment complete, in the order that the
 // strategy requires. It may be repeated after it stopped at any point.
 func (op *operation) promote(ctx context.Context, retained bool) error {
-	if err := op.apply(ctx, op.unstagedObjects(retained)); err != nil {
+	if err := op.applyOthers(ctx, op.unstagedObjects(retained)); err != nil {
 		return err
 	}
 	ready, err := op.allReady(ctx)
@@ -67,12 +66,5 @@ func (op *operation) unstagedObjects(retained bool) []*unstructured.Unstructured
 	if retained {
 		return op.set.Others // nothing was staged
 	}
-	staged := op.set.Prerequisites(op.state.Traffic == "")
-	var out []*unstructured.Unstructured
-	for _, o := range op.set.Others {
-		if !slices.Contains(staged, o) {
-			out = append(out, o)
-		}
-	}
-	return out
+	return op.set.Unstaged(op.state.Traffic == "")
 }

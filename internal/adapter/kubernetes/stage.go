@@ -44,13 +44,7 @@ func (op *operation) removeLeftover(ctx context.Context) error {
 		return err
 	}
 	op.report("removing " + string(staged) + ", left over from an earlier run")
-	if err := op.routeAllTo(ctx, current); err != nil {
-		return err
-	}
-	if err := op.complete(ctx, current); err != nil {
-		return err
-	}
-	if err := op.prune(ctx, current.Release); err != nil {
+	if err := op.restore(ctx, current); err != nil {
 		return err
 	}
 	return op.refresh(ctx)
@@ -59,6 +53,13 @@ func (op *operation) removeLeftover(ctx context.Context) error {
 // stage runs the release's Jobs, applies it held, and waits for its pods.
 func (op *operation) stage(ctx context.Context) error {
 	objects := op.set.Prerequisites(op.state.Traffic == "")
+	if op.state.Traffic != "" {
+		companions, err := op.newCompanions(ctx)
+		if err != nil {
+			return err
+		}
+		objects = append(objects, companions...)
+	}
 	if len(op.set.JobsToRun(op.state.Traffic == "", op.request.Rollback)) > 0 {
 		if err := op.apply(ctx, objects); err != nil {
 			return err

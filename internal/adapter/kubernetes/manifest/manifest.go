@@ -142,6 +142,12 @@ func (s *Set) Prerequisites(emptyEnvironment bool) []*unstructured.Unstructured 
 	return out
 }
 
+// Unstaged returns the others that are no prerequisites: they come with the traffic.
+func (s *Set) Unstaged(emptyEnvironment bool) []*unstructured.Unstructured {
+	staged := s.Prerequisites(emptyEnvironment)
+	return slices.DeleteFunc(slices.Clone(s.Others), func(o *unstructured.Unstructured) bool { return slices.Contains(staged, o) })
+}
+
 // WithoutJobs returns all objects but the Jobs, which the API refuses to change.
 func (s *Set) WithoutJobs() []*unstructured.Unstructured {
 	return slices.DeleteFunc(slices.Clone(s.All), IsJob)

@@ -109,3 +109,30 @@ func TestStamp_Jobs(t *testing.T) {
 		}
 	}
 }
+
+// TestRender_NotesPorts: a port that leads nowhere is noted.
+func TestRender_NotesPorts(t *testing.T) {
+	deployment := func(ports string) string {
+		text := strings.Replace(deploymentYAML("        ports: ["+ports+"]\n"), "  template:\n", "  template:\n    metadata: {labels: {app: api}}\n", 1)
+		return text + "---\n"
+	}
+	for _, c := range []struct{ name, ports, service, want string }{
+		{"by its name", "{name: web, containerPort: 8000}", "{port: 80, targetPort: web}", ""},
+		{"by its number", "{name: web, containerPort: 8000}", "{port: 80, targetPort: 8000}", ""},
+		{"wrong name", "{name: web, containerPort: 8000}", "{port: 80, targetPort: http}", "Service api leads to port http, which no container of Deployment api declares (declared: web, 8000)"},
+		{"wrong number", "{containerPort: 8000}", "{port: 80, targetPort: 9999}", "Service api leads to port 9999, which no container of Deployment api declares (declared: 8000)"},
+		{"no target", "{containerPort: 8000}", "{port: 80}", "Service api leads to port 80, which no container of Deployment api declares (declared: 8000)"},
+		{"no port declared", "", "{port: 80, targetPort: 8000}", ""},
+		{"a name, and no port declared", "", "{port: 80, targetPort: web}", "Service api leads to port web, which no container of Deployment api declares (declared: )"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := withoutModel(t, "")
+			m.Paths, m.Dir = []string{"k8s"}, writeCheckout(t, map[string]string{
+				"k8s/a.yaml": deployment(c.ports) + "apiVersion: v1\nkind: Service\nmetadata: {name: api}\nspec: {selector: {app: api}, ports: [" + c.service + "]}\n",
+			})
+			if got := strings.Join(mustRender(t, m).Notes, "\n"); got != c.want {
+				t.Errorf("notes = %q, want %q", got, c.want)
+			}
+		})
+	}
+}

@@ -21,7 +21,7 @@ const maxObjectsBytes = 8 << 20
 func Render(ctx context.Context, m port.Manifests) (port.Rendered, error) {
 	r := &renderer{m: m}
 	for _, step := range []func() error{
-		func() error { return r.loadObjects(ctx) }, r.validate, r.pinImage, r.applyWorkload, r.injectModel, r.hashConfigNames, r.hashJobNames, r.addManagedLabels, r.sortForApply,
+		func() error { return r.loadObjects(ctx) }, r.validate, r.pinImage, r.applyWorkload, r.injectModel, r.hashConfigNames, r.hashJobNames, r.notePorts, r.addManagedLabels, r.sortForApply,
 	} {
 		if err := ctx.Err(); err != nil {
 			return port.Rendered{}, fmt.Errorf("render the manifests: %w", err)
