@@ -63,14 +63,18 @@ func TestTargets_K23_Autoscaler(t *testing.T) {
 	}{
 		{"two pods", func() { h.requireServing("tiny", h.run().wantRun(0, "deployed").report.Release) }},
 		{"bad release with an autoscaler", func() {
-			h.requireReplicas("2", func() result { return h.deliver(bad.Replace(silent("bad")), "handed over by a bad one", 3, "rolled_back") })
+			h.requireReplicas("2", func() result {
+				return h.deliver(bad.Replace(silent("bad")), "handed over by a bad one", 3, "rolled_back")
+			})
 		}},
 		{"K23 handed over", func() {
 			h.requireReplicas("2", func() result { return h.deliver(silent("one"), "handed over", 0, "deployed") })
 		}},
 		{"bad release that takes it back", func() {
 			h.scaleTo("3")
-			h.requireReplicas("3", func() result { return h.deliver(bad.Replace(release("worse")), "taken back by a bad one", 3, "rolled_back") })
+			h.requireReplicas("3", func() result {
+				return h.deliver(bad.Replace(release("worse")), "taken back by a bad one", 3, "rolled_back")
+			})
 			h.kubectlIn("get", "hpa", "tiny")
 		}},
 		{"taken back", func() {
