@@ -2,118 +2,147 @@ package cluster
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
+	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/slipway-cd/slipway/e2e/prebuild"
 	"github.com/slipway-cd/slipway/internal/flock"
 )
 
-// The version that the components report; the code is that of the module's go.mod.
-const version, versionMajor, versionMinor = "v1.36.3", "1", "36"
+// defaultVersion is the version of Kubernetes that runs unless Config or VersionEnv
+// names another one.
+const defaultVersion = "1.36"
 
-// Build builds the Kubernetes binary and the pause program if they are missing or
-// were built from other sources, and returns the binary's path. The first build takes
-// several minutes and is logged.
+// source is what a version of Kubernetes is built from.
+type source struct {
+	version       string // what its components report
+	modfile, tags string // of e2e/cluster/older; empty for the default version
+}
+
+// sources returns the versions that can run here. The default one is a whole: etcd,
+// kubectl and the metrics server, which are of no version, are built with it.
+func sources() map[string]source {
+	return map[string]source{
+		defaultVersion: {version: "v1.36.3"},
+		"1.34":         {version: "v1.34.4", modfile: "go.mod"},
+		"1.31":         {version: "v1.31.14", modfile: "1.31.mod", tags: "kubernetes1.31"},
+	}
+}
+
+// sourceOf returns the sources of the version that the configuration or the
+// environment names, and the version.
+func (c Config) sourceOf() (source, string, error) {
+	version := c.Version
+	if version == "" {
+		version = os.Getenv(VersionEnv)
+	}
+	if version == "" {
+		version = defaultVersion
+	}
+	s, ok := sources()[version]
+	if !ok {
+		known := slices.Sorted(maps.Keys(sources()))
+		return source{}, "", fmt.Errorf("unknown version %q of Kubernetes: use %s", version, strings.Join(known, ", "))
+	}
+	return s, version, nil
+}
+
+// stampFlags returns the linker flags that make the components report the version.
+func (s source) stampFlags() string {
+	parts := strings.SplitN(strings.TrimPrefix(s.version, "v"), ".", 3)
+	stamp := " -X k8s.io/component-base/version."
+	return "-s -w" + stamp + "gitVersion=" + s.version + stamp + "gitMajor=" + parts[0] + stamp + "gitMinor=" + parts[1] + stamp + "gitTreeState=clean"
+}
+
+// Build builds the Kubernetes binary, the components of another version if one is
+// wanted, and the pause program, if they are missing or were built from other sources.
+// It returns the Kubernetes binary's path. The first build takes several minutes and
+// is logged as it proceeds.
 func Build(ctx context.Context, c Config) (string, error) {
-	module, err := prebuild.ModuleDir("e2e/cluster/kubernetes")
-	if err != nil {
-		return findPrebuilt(c.Binary, err)
-	}
-	binary := c.Binary
-	if binary == "" {
-		binary = filepath.Join(module, "..", "..", "..", "bin", "kubernetes")
-	}
-	if binary, err = filepath.Abs(binary); err != nil {
-		return "", fmt.Errorf("find the Kubernetes binary: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(binary), 0o755); err != nil {
-		return "", fmt.Errorf("create the folder of the Kubernetes binary: %w", err)
-	}
-	lock, err := flock.Lock(ctx, binary+".lock", func() { logf(c.Log, "another process is building %s: waiting", binary) })
+	s, version, err := c.sourceOf()
 	if err != nil {
 		return "", err
 	}
+	module, err := prebuild.ModuleDir("e2e/cluster/kubernetes")
+	if err != nil {
+		return findPrebuilt(err, c.Binary, pausePath(c.Binary), componentsPath(c.Binary, version))
+	}
+	binary, err := c.binaryPath(module)
+	if err != nil {
+		return "", err
+	}
+	programs := []program{
+		{path: pausePath(binary), module: module, pkg: "./pause", flags: "-s -w"},
+		{path: binary, module: module, pkg: ".", flags: sources()[defaultVersion].stampFlags()},
+	}
+	if s.modfile != "" {
+		programs = append(programs, program{
+			path: componentsPath(binary, version), module: filepath.Join(module, "..", "older"), pkg: ".",
+			modfile: s.modfile, tags: s.tags, flags: s.stampFlags(),
+		})
+	}
+	return binary, buildAll(ctx, binary+".lock", c, programs...)
+}
+
+// binaryPath returns the absolute path of the Kubernetes binary, given the folder of
+// its module.
+func (c Config) binaryPath(module string) (string, error) {
+	path := c.Binary
+	if path == "" {
+		path = filepath.Join(module, "..", "..", "..", "bin", "kubernetes")
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("find the Kubernetes binary: %w", err)
+	}
+	return path, nil
+}
+
+// buildAll builds what is stale, one process at a time.
+func buildAll(ctx context.Context, lockPath string, c Config, programs ...program) error {
+	if err := os.MkdirAll(filepath.Dir(lockPath), 0o755); err != nil {
+		return fmt.Errorf("create the folder of the programs: %w", err)
+	}
+	lock, err := flock.Lock(ctx, lockPath, func() { logf(c.Log, "another process is building %s: waiting", strings.TrimSuffix(lockPath, ".lock")) })
+	if err != nil {
+		return err
+	}
 	defer lock.Close()
-	stamp := "-X k8s.io/component-base/version."
-	flags := "-s -w " + stamp + "gitVersion=" + version + " " + stamp + "gitMajor=" + versionMajor + " " + stamp + "gitMinor=" + versionMinor + " " + stamp + "gitTreeState=clean"
-	for _, t := range []program{{pausePath(binary), "./pause", "-s -w"}, {binary, ".", flags}} {
-		if err := t.buildIfStale(ctx, module, c); err != nil {
-			return "", err
+	for _, p := range programs {
+		if err := p.buildIfStale(ctx, c.Log); err != nil {
+			return err
 		}
 	}
-	return binary, nil
+	return nil
 }
 
 // pausePath returns the path of the pause program, next to the binary.
 func pausePath(binary string) string { return binary + "-pause" }
 
-// findPrebuilt returns a binary whose sources are not available here.
-func findPrebuilt(binary string, noSources error) (string, error) {
-	if binary == "" {
+// componentsPath returns the path of a version's components: the binary itself, or a
+// program next to it.
+func componentsPath(binary, version string) string {
+	if version == defaultVersion {
+		return binary
+	}
+	return binary + "-" + version
+}
+
+// findPrebuilt returns the first of the programs, whose sources are not available
+// here.
+func findPrebuilt(noSources error, paths ...string) (string, error) {
+	if paths[0] == "" {
 		return "", noSources
 	}
-	for _, path := range []string{binary, pausePath(binary)} {
+	for _, path := range paths {
 		if _, err := os.Stat(path); err != nil {
 			return "", errors.Join(fmt.Errorf("find the Kubernetes binary: %w", err), noSources)
 		}
 	}
-	return filepath.Abs(binary)
-}
-
-// program is a program to build: its output path, package and linker flags.
-type program struct{ path, pkg, flags string }
-
-// buildIfStale builds the program unless it was built from the same sources. That is
-// decided by digest, not by modification time: in a fresh clone with a restored
-// cache, the sources are newer.
-func (t program) buildIfStale(ctx context.Context, module string, c Config) error {
-	wantDigest, err := t.digest(module)
-	if err != nil {
-		return err
-	}
-	haveDigest, _ := os.ReadFile(t.path + ".digest")
-	if _, err := os.Stat(t.path); err == nil && string(haveDigest) == wantDigest {
-		return nil
-	}
-	logf(c.Log, "building %s (the first time takes several minutes)", t.path)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", t.flags, "-o", t.path+".new", t.pkg)
-	cmd.Dir, cmd.Env = module, append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s: %w: %s", t.path, err, strings.TrimSpace(string(out)))
-	}
-	if err := os.Rename(t.path+".new", t.path); err != nil {
-		return fmt.Errorf("build %s: %w", t.path, err)
-	}
-	if err := os.WriteFile(t.path+".digest", []byte(wantDigest), 0o644); err != nil {
-		return fmt.Errorf("build %s: %w", t.path, err)
-	}
-	return nil
-}
-
-// digest returns a digest of what the program is built from.
-func (t program) digest(module string) (string, error) {
-	sum := sha256.New()
-	fmt.Fprintf(sum, "%s\n%s\n%s\n", t.flags, runtime.GOOS, runtime.GOARCH)
-	sources, err := filepath.Glob(filepath.Join(module, t.pkg, "*.go"))
-	if err != nil {
-		return "", fmt.Errorf("list the sources in %s: %w", module, err)
-	}
-	for _, path := range append(sources, filepath.Join(module, "go.mod"), filepath.Join(module, "go.sum")) {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return "", fmt.Errorf("read the sources: %w", err)
-		}
-		fmt.Fprintf(sum, "%s %d\n%s", filepath.Base(path), len(content), content)
-	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
+	return filepath.Abs(paths[0])
 }

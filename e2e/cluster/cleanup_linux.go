@@ -29,6 +29,7 @@ const cleanupTimeout = 10 * time.Second
 // leftovers is what a cluster leaves on this machine beyond what the kernel cleans up
 // by itself. It is saved before it is created.
 type leftovers struct {
+	Holder    holder      `json:"holder"`
 	Dir       string      `json:"dir"`
 	Temporary bool        `json:"temporary"`
 	Made      []string    `json:"made"` // folders that did not exist before
@@ -36,11 +37,13 @@ type leftovers struct {
 }
 
 // acquire waits until no other process runs a cluster, and cleans up after a killed
-// one.
+// one. Both while it waits and in the error, it names the other process.
 func acquire(ctx context.Context, log io.Writer) (*os.File, error) {
-	f, err := flock.Lock(ctx, lockPath, func() { logf(log, "another process runs a cluster on this machine: waiting until it stops") })
+	f, err := flock.Lock(ctx, lockPath, func() {
+		logf(log, "this machine's one cluster is run by %s: waiting until it stops", describeHolder(lockPath))
+	})
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("wait for this machine's one cluster, run by %s: %w", describeHolder(lockPath), err)
 	}
 	if err := removeLeftovers(f, log); err != nil {
 		_ = f.Close()

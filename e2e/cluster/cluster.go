@@ -28,9 +28,10 @@ const builtinNodeIP = "10.200.0.2"
 
 // Config configures a cluster. The zero value is valid.
 type Config struct {
-	Dir    string    // all state; by default a temporary folder, removed by Stop
-	Binary string    // the Kubernetes binary; by default the repository's bin/kubernetes, built if necessary
-	Log    io.Writer // one line per action; nil discards them
+	Dir     string    // all state; by default a temporary folder, removed by Stop
+	Binary  string    // the Kubernetes binary; by default the repository's bin/kubernetes, built if necessary
+	Version string    // 1.36, 1.34 or 1.31; by default that of VersionEnv, or else the newest
+	Log     io.Writer // one line per action; nil discards them
 }
 
 // Cluster is a running Kubernetes cluster. It is safe for concurrent use.
@@ -50,6 +51,7 @@ type backend interface {
 	stopAPIServer() error
 	startAPIServer(ctx context.Context) error
 	logs() string
+	kubectlDir() string
 	stop() error
 }
 
@@ -57,6 +59,10 @@ type backend interface {
 // namespace of an existing cluster, for Command. `cluster up` prints it, for a
 // cluster that is reused by several test runs.
 const NetworkEnv = "SLIPWAY_CLUSTER_NETWORK"
+
+// VersionEnv is the environment variable with the version of Kubernetes that Start
+// runs, for a Config without one.
+const VersionEnv = "SLIPWAY_CLUSTER_VERSION"
 
 // Existing returns a cluster that was started elsewhere (kind, k3d, minikube, or
 // `cluster up`). It requires kubectl in PATH.
@@ -84,9 +90,21 @@ func (c *Cluster) KubectlInput(ctx context.Context, stdin string, args ...string
 		if ctx.Err() != nil {
 			err = ctx.Err() // more informative than "signal: killed"
 		}
+		if errors.Is(err, exec.ErrNotFound) {
+			err = fmt.Errorf("%w (the output of `cluster up` puts one into PATH)", err)
+		}
 		return stdout.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
 	}
 	return stdout.String(), nil
+}
+
+// KubectlDir returns the folder of a kubectl for PATH, of the administrator of a
+// cluster started by Start. It is empty for an existing cluster.
+func (c *Cluster) KubectlDir() string {
+	if c.backend == nil {
+		return ""
+	}
+	return c.backend.kubectlDir()
 }
 
 // Command returns a command that runs in the cluster's network namespace (with the

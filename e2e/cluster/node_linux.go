@@ -15,11 +15,12 @@ import (
 // node is a cluster started by Start: everything on one machine.
 type node struct {
 	leftovers
-	binary string
-	log    io.Writer
-	lock   *os.File // the lock file, which contains the record
-	ns     *netns
-	api    *client
+	binary     string // etcd, kubectl and the metrics server
+	kubernetes string // the components of the version that runs; the same by default
+	log        io.Writer
+	lock       *os.File // the lock file, which contains the record
+	ns         *netns
+	api        *client
 
 	mu         sync.Mutex // guards components
 	components map[string]*component
@@ -88,11 +89,13 @@ func (n *node) stopAPIServer() error {
 }
 
 func (n *node) startAPIServer(ctx context.Context) error {
-	if err := n.startComponent("kube-apiserver", n.binary, apiServerArgs(n.Dir)...); err != nil {
+	if err := n.startComponent("kube-apiserver", n.kubernetes, apiServerArgs(n.Dir)...); err != nil {
 		return err
 	}
 	return n.waitFor(ctx, "the apiserver", func(ctx context.Context) bool { return n.api.ok(ctx, "/readyz") })
 }
+
+func (n *node) kubectlDir() string { return n.path("bin") }
 
 func (n *node) logs() string { return logTails(n.path("logs"), 20) }
 

@@ -14,7 +14,7 @@ import (
 const startTimeout = 2 * time.Minute
 
 // stateDirs are the subfolders of a cluster's folder.
-var stateDirs = []string{"pki", "config", "logs", "hidden", "containerd", "etcd", "kubectl"}
+var stateDirs = []string{"pki", "config", "logs", "hidden", "containerd", "etcd", "kubectl", "bin"}
 
 // Start starts a cluster and returns when its node is ready; metrics follow some
 // seconds later. Only one runs at a time on a machine: Start waits for the other one
@@ -32,7 +32,14 @@ func Start(ctx context.Context, c Config) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &node{binary: binary, log: c.Log, lock: file, components: map[string]*component{}}
+	_, version, err := c.sourceOf()
+	if err != nil {
+		return nil, err
+	}
+	n := &node{
+		leftovers: leftovers{Holder: thisProcess()}, binary: binary, kubernetes: componentsPath(binary, version),
+		log: c.Log, lock: file, components: map[string]*component{},
+	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	if err := n.start(ctx, c.Dir); err != nil {
@@ -60,6 +67,9 @@ func (n *node) cluster() *Cluster {
 
 func (n *node) start(ctx context.Context, dir string) error {
 	started := time.Now()
+	if err := n.save(n.lock); err != nil {
+		return err
+	}
 	if err := checkAddressesFree(); err != nil {
 		return err
 	}
@@ -77,7 +87,7 @@ func (n *node) start(ctx context.Context, dir string) error {
 	if err := n.startNode(ctx); err != nil {
 		return err
 	}
-	logf(n.log, "%5.1fs the node is ready", time.Since(started).Seconds())
+	logf(n.log, "%5.1fs the node is ready; kubectl: %s", time.Since(started).Seconds(), n.path("bin", "kubectl"))
 	return nil
 }
 
@@ -113,7 +123,21 @@ func (n *node) writeFiles(dir string) (err error) {
 	if err := writeConfig(n.Dir); err != nil {
 		return err
 	}
+	if err := n.writeKubectl(); err != nil {
+		return err
+	}
 	return writePauseImage(pausePath(n.binary), n.path("config", "pause.tar"))
+}
+
+// writeKubectl writes a kubectl for people: it is a command of the Kubernetes binary,
+// and without a kubeconfig it is the administrator of this cluster.
+func (n *node) writeKubectl() error {
+	script := fmt.Sprintf("#!/bin/sh\nexport KUBECONFIG=\"${KUBECONFIG:-%s}\"\nexec %q kubectl --cache-dir=%q \"$@\"\n",
+		n.path("pki", "admin.kubeconfig"), n.binary, n.path("kubectl"))
+	if err := os.WriteFile(n.path("bin", "kubectl"), []byte(script), 0o755); err != nil {
+		return fmt.Errorf("write a kubectl: %w", err)
+	}
+	return nil
 }
 
 // claimDir marks the folder as a cluster's. Other folders with content are refused:
@@ -138,7 +162,7 @@ func claimDir(dir string) error {
 
 // createNamespaces creates the namespaces, the network and the cgroup.
 func (n *node) createNamespaces() error {
-	pairs, made, err := prepareMounts(n.Dir, n.binary)
+	pairs, made, err := prepareMounts(n.Dir, n.binary, n.kubernetes)
 	n.Made = made
 	if err := errors.Join(err, n.save(n.lock)); err != nil {
 		return err
@@ -146,7 +170,7 @@ func (n *node) createNamespaces() error {
 	if n.ns, err = openNamespaces(pausePath(n.binary), pairs); err != nil {
 		return err
 	}
-	n.Net = n.ns.id
+	n.Net, n.Holder.Network = n.ns.id, n.ns.init.Process.Pid
 	if err := n.save(n.lock); err != nil {
 		return err
 	}
@@ -161,7 +185,7 @@ func (n *node) startControlPlane(ctx context.Context) error {
 	err := errors.Join(
 		n.startComponent("containerd", "containerd", "--config", n.path("config", "containerd.toml")),
 		n.startComponent("etcd", n.binary, etcdArgs(n.Dir)...),
-		n.startComponent("kube-apiserver", n.binary, apiServerArgs(n.Dir)...),
+		n.startComponent("kube-apiserver", n.kubernetes, apiServerArgs(n.Dir)...),
 	)
 	if err != nil {
 		return err
@@ -176,10 +200,10 @@ func (n *node) startControlPlane(ctx context.Context) error {
 // would run.
 func (n *node) startNode(ctx context.Context) error {
 	err := errors.Join(
-		n.startComponent("kubelet", n.binary, kubeletArgs(n.Dir)...),
-		n.startComponent("kube-controller-manager", n.binary, controllerManagerArgs(n.Dir)...),
-		n.startComponent("kube-scheduler", n.binary, schedulerArgs(n.Dir)...),
-		n.startComponent("kube-proxy", n.binary, proxyArgs(n.Dir)...),
+		n.startComponent("kubelet", n.kubernetes, kubeletArgs(n.Dir)...),
+		n.startComponent("kube-controller-manager", n.kubernetes, controllerManagerArgs(n.Dir)...),
+		n.startComponent("kube-scheduler", n.kubernetes, schedulerArgs(n.Dir)...),
+		n.startComponent("kube-proxy", n.kubernetes, proxyArgs(n.Dir)...),
 		n.startComponent("metrics-server", n.binary, metricsArgs(n.Dir)...),
 	)
 	if err != nil {

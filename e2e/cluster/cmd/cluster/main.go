@@ -1,5 +1,6 @@
 // Command cluster runs the Kubernetes of the tests for interactive use: `cluster up`
-// starts it until Ctrl-C; `cluster build` only builds its binary.
+// starts it until Ctrl-C; `cluster build` only builds its programs, with the ingress
+// controller.
 package main
 
 import (
@@ -19,8 +20,9 @@ func main() {
 	flags := flag.NewFlagSet("cluster", flag.ContinueOnError)
 	dir := flags.String("dir", "", "folder for all state; its logs stay (default: a temporary one)")
 	binary := flags.String("binary", "", "the Kubernetes binary (default: bin/kubernetes of the repository)")
+	version := flags.String("version", "", "version of Kubernetes: 1.36, 1.34 or 1.31 (default: "+cluster.VersionEnv+", or 1.36)")
 	flags.Usage = func() {
-		fmt.Fprintln(os.Stderr, "usage: cluster up | build [--dir DIR] [--binary FILE]")
+		fmt.Fprintln(os.Stderr, "usage: cluster up | build [--dir DIR] [--binary FILE] [--version VERSION]")
 		flags.PrintDefaults()
 	}
 	verb := ""
@@ -30,7 +32,7 @@ func main() {
 			os.Exit(2)
 		}
 	}
-	config := cluster.Config{Dir: *dir, Binary: *binary, Log: os.Stderr}
+	config := cluster.Config{Dir: *dir, Binary: *binary, Version: *version, Log: os.Stderr}
 	var err error
 	switch verb {
 	case "up":
@@ -54,6 +56,9 @@ func up(ctx context.Context, config cluster.Config) error {
 		return err
 	}
 	fmt.Printf("export KUBECONFIG=%s\n", c.Kubeconfig)
+	if dir := c.KubectlDir(); dir != "" {
+		fmt.Printf("export PATH=%s:$PATH\n", dir)
+	}
 	if words := c.Command("true").Args; len(words) > 2 { // nsenter --target PID ...
 		fmt.Printf("export %s=%s\n", cluster.NetworkEnv, words[2])
 	}
