@@ -101,14 +101,32 @@ soak: bin/slipway bin/cosign ## many kills, many seeds, and every fuzz target fo
 	SLIPWAY_SEEDS=200 go test -count=1 -timeout 2h -run 'Random|Model' ./internal/engine ./internal/adapter/kubernetes/...
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_KILLS=200 go test -tags e2e -count=1 -timeout 4h -run '^TestKill$$' ./e2e
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] || [ -n "$${KUBECONFIG:-}" ]; then $(MAKE) --no-print-directory soak-kubernetes; fi
+	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] && [ -z "$${KUBECONFIG:-}" ]; then $(MAKE) --no-print-directory soak-versions; fi
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then $(MAKE) --no-print-directory soak-state; fi
 	$(MAKE) --no-print-directory fuzz FUZZTIME=$${FUZZTIME:-60s}
 
-.PHONY: soak-kubernetes soak-state
+.PHONY: soak-kubernetes soak-versions soak-version soak-state
 soak-kubernetes: bin/slipway bin/cosign
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_KUBE_KILLS=100 go test -tags e2e -count=1 -timeout 4h -run '^TestKubeKill$$' ./e2e
 	for seed in 1 2 3 4 5 6 7 8 9 10; do \
 	  SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_SEED=$$seed go test -tags e2e -count=1 -timeout 20m -run '^TestKubeAPIServer$$' ./e2e; done
+
+# The important tests on older versions of Kubernetes, and on the newest for the logs:
+# what each component and the ingress controller logged last stays in bin/soak.
+KUBERNETES_VERSIONS ?= 1.31 1.34 1.36
+VERSION_TESTS := ^(TestKube(Retail|Objects|Strategies|Autoscaler|Unschedulable)|TestTargets_.*)$$
+soak-versions: bin/slipway bin/cosign
+	failed=; for version in $(KUBERNETES_VERSIONS); do \
+	  $(MAKE) --no-print-directory soak-version KUBERNETES=$$version || failed+=" $$version"; done; \
+	[ -z "$$failed" ] || { echo "failed on Kubernetes$$failed"; exit 1; }
+
+soak-version: export SLIPWAY_CLUSTER_VERSION = $(KUBERNETES)
+soak-version: export SLIPWAY_E2E_LOGS = $(CURDIR)/bin/soak/kubernetes-$(KUBERNETES).log
+soak-version:
+	@mkdir -p bin/soak && rm -f "$$SLIPWAY_E2E_LOGS"
+	go run ./e2e/cluster/cmd/cluster build
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway COSIGN_BIN=$(CURDIR)/bin/cosign go test -tags e2e -count=1 -timeout 60m -run '$(VERSION_TESTS)' ./e2e
+	go test -tags e2e -count=1 -timeout 20m -run '^TestTarget' ./internal/adapter/kubernetes
 
 soak-state: bin/slipway bin/azurite
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_REQUIRE_DRIVERS=all SLIPWAY_E2E_STATE=folder,s3,azure,gcs,postgres SLIPWAY_E2E_STATE_KILLS=200 \

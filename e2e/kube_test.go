@@ -41,6 +41,7 @@ func stopCluster() error {
 		return nil
 	}
 	if c, err := sharedCluster(); err == nil { // otherwise the tests have reported it
+		keepLogs("cluster", c.Logs())
 		return c.Stop()
 	}
 	return nil

@@ -75,15 +75,22 @@ func logTails(dir string, lines int) string {
 	paths, _ := filepath.Glob(filepath.Join(dir, "*.log"))
 	var b strings.Builder
 	for _, path := range paths {
-		content, err := os.ReadFile(path)
-		if err != nil || len(content) == 0 {
-			continue
-		}
-		all := strings.Split(strings.TrimRight(string(content), "\n"), "\n")
-		fmt.Fprintf(&b, "==> %s\n", filepath.Base(path))
-		for _, line := range all[max(0, len(all)-lines):] {
-			fmt.Fprintln(&b, strings.ToValidUTF8(line[:min(len(line), maxLineBytes)], ""))
-		}
+		b.WriteString(tailOf(path, filepath.Base(path), lines))
+	}
+	return b.String()
+}
+
+// tailOf returns the end of a log under its name, or nothing if there is none.
+func tailOf(path, name string, lines int) string {
+	content, err := os.ReadFile(path)
+	if err != nil || len(content) == 0 {
+		return ""
+	}
+	all := strings.Split(strings.TrimRight(string(content), "\n"), "\n")
+	var b strings.Builder
+	fmt.Fprintf(&b, "==> %s\n", name)
+	for _, line := range all[max(0, len(all)-lines):] {
+		fmt.Fprintln(&b, strings.ToValidUTF8(line[:min(len(line), maxLineBytes)], ""))
 	}
 	return b.String()
 }

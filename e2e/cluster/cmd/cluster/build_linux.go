@@ -7,6 +7,9 @@ import (
 )
 
 func build(ctx context.Context, config cluster.Config) error {
-	_, err := cluster.Build(ctx, config)
+	if _, err := cluster.Build(ctx, config); err != nil {
+		return err
+	}
+	_, err := cluster.BuildIngress(ctx, config)
 	return err
 }
