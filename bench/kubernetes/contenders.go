@@ -42,7 +42,11 @@ func (b *bench) setUpContenders(ctx context.Context) (*contenders, error) {
 	if err := b.tagImage(ctx, b.image, "latest", "a", "b"); err != nil {
 		return nil, err
 	}
-	for _, of := range []constructor{newKubectl, newWorkshopScript, newHelm, newRollouts, newFlagger} {
+	tools := []constructor{newKubectl, newWorkshopScript, newHelm, newRollouts, newFlagger}
+	if b.noOthers {
+		tools = tools[:1]
+	}
+	for _, of := range tools {
 		e, err := f.add(ctx, of)
 		switch {
 		case err != nil:

@@ -38,6 +38,7 @@ type bench struct {
 	rounds       int           // of good deploys, for each tool
 	badRounds    int           // of each kind of bad release, for tools that detect it early
 	timeout      time.Duration // of tools that detect it by a timeout: kubectl's --timeout etc.
+	noOthers     bool          // measure Slipway and kubectl only
 	image        serviceImage
 	releaseCount int
 	namespaces   []*namespace
@@ -52,6 +53,7 @@ func main() {
 	flag.IntVar(&b.rounds, "rounds", 5, "good deploys with each tool")
 	flag.IntVar(&b.badRounds, "bads", 3, "bad releases of each kind")
 	flag.DurationVar(&b.timeout, "timeout", time.Minute, "timeout of the tools that detect a bad release only by waiting; the workshop's script has 5m")
+	flag.BoolVar(&b.noOthers, "no-others", false, "measure Slipway and kubectl only: the other tools take minutes to build")
 	flag.StringVar(&b.outputDir, "keep", "", "folder for the output of each Slipway run and for the controllers' logs")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
