@@ -3,6 +3,7 @@ package readiness
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -109,8 +110,9 @@ func (b containerState) crash() (crashInfo, bool) {
 
 // assessCrash assesses a container that terminated. One crash may be transient: the
 // container started before its database. A second one soon after is a crash loop,
-// which the back-off only slows down. If another pod of the workload is ready, the
-// release can run, and two more crashes are tolerated.
+// which the back-off only slows down. So is one crash each of as many pods, where those
+// of an earlier release are ready: what all of them need is there. If another pod of
+// the workload is ready, the release can run, and two more crashes are tolerated.
 func (a *assessor) assessCrash(b containerState) {
 	c, ok := b.crash()
 	if !ok || b.status.State.Running != nil && b.status.Ready || a.isStale(c) {
@@ -139,14 +141,38 @@ func (a *assessor) assessCrash(b containerState) {
 			limit = 1
 		}
 	}
+	count := c.count
 	if a.readyPods[a.workload(b.pod)] > 0 {
 		limit += 2
+	} else {
+		count = max(count, a.crashedAlike(b, c))
 	}
 	patience := noTimeout
-	if c.count >= limit && !ownedByJob(b.pod) {
+	if count >= limit && !ownedByJob(b.pod) {
 		patience = 0
 	}
 	a.addProblem(t, patience, 0)
+}
+
+// crashedAlike counts the pods of a container's workload in which it ended with the same
+// exit code, if a pod of an earlier release with that container is ready.
+func (a *assessor) crashedAlike(b containerState, c crashInfo) (n int) {
+	named := func(c corev1.Container) bool { return c.Name == b.spec.Name }
+	if !slices.ContainsFunc(a.snapshot.OldPods, func(p corev1.Pod) bool { return PodReady(&p) && slices.ContainsFunc(p.Spec.Containers, named) }) {
+		return 0
+	}
+	for _, pod := range a.pods {
+		if a.workload(pod) != a.workload(b.pod) {
+			continue
+		}
+		for _, other := range containerStates(pod) {
+			end, ok := other.crash()
+			if ok && other.spec.Name == b.spec.Name && end.state.ExitCode == c.state.ExitCode && !a.isStale(end) {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // isStale reports whether the termination predates this phase, as when the same

@@ -25,6 +25,11 @@ func initContainer(p *corev1.Pod) {
 	waiting("PodInitializing", "")(p)
 }
 
+// oldPodReady adds a pod of the release before that is ready.
+func oldPodReady(s *readiness.Snapshot) {
+	s.OldPods = append(s.OldPods, oldPod(readySince(-1000, -999)))
+}
+
 func TestAssess_Crashes(t *testing.T) {
 	loop := waiting("CrashLoopBackOff", "back-off 10s restarting failed container=api pod=api-77-a_mlops(1)")
 	runCases(t, []testCase{
@@ -37,6 +42,11 @@ func TestAssess_Crashes(t *testing.T) {
 			waiting: "0 of 1 pods ready; container api of pod api-77-a crashes: exit code 1"},
 		{name: "second crash, third try runs", s: snapshot(9, pod("api-77-a", running(8), terminated(2, 1, "Error", 7))),
 			state: readiness.Failed, kind: fault.Failed, hint: "log", cause: "container api of pod api-77-a crashes: exit code 1"},
+		{name: "two pods crash alike, where the old ones run", s: modified(snapshot(3, pod("api-77-a", running(2), terminated(1, 1, "Error", 2)), pod("api-77-b", terminated(0, 1, "Error", 2))), oldPodReady),
+			state: readiness.Failed, kind: fault.Failed, hint: "log", cause: "container api of pod api-77-a crashes: exit code 1"},
+		{name: "two pods crash differently", s: modified(snapshot(3, pod("api-77-a", running(2), terminated(1, 1, "Error", 2)), pod("api-77-b", terminated(0, 7, "Error", 2))), oldPodReady), state: readiness.Progressing},
+		{name: "two pods crash alike, and a third one is ready", s: modified(snapshot(9, pod("api-77-a", terminated(0, 1, "Error", 3)), pod("api-77-b", terminated(0, 1, "Error", 3)), pod("api-77-c", readySince(2, 3))), oldPodReady), state: readiness.Progressing},
+		{name: "two pods of a first release crash alike", s: snapshot(3, pod("api-77-a", running(2), terminated(1, 1, "Error", 2)), pod("api-77-b", terminated(0, 1, "Error", 2))), state: readiness.Progressing},
 		{name: "healed", s: snapshot(9, pod("api-77-a", terminated(2, 1, "Error", 3), readySince(5, 6))), state: readiness.Ready, waiting: "1 of 1 pods ready"},
 		{name: "a sibling is ready, so it can run", s: snapshot(9, pod("api-77-a", terminated(2, 1, "Error", 3), loop), pod("api-77-b", readySince(2, 3))),
 			state: readiness.Progressing, waiting: "1 of 2 pods ready; container api of pod api-77-a crashes: exit code 1"},

@@ -17,6 +17,9 @@ const (
 	// responses are taken seriously. Servers bind their port and register their paths
 	// within it; a shorter time cannot be measured with timestamps in whole seconds.
 	minSettleTime = 5 * time.Second
+	// minAnswerTime is the same for a service whose probe gets an answer: it has bound
+	// its port, and is not ready where other pods were ready by now.
+	minAnswerTime = 3 * time.Second
 	// maxReadyTime bounds the measured time to become ready: above it, the pod became
 	// ready a second time, much later.
 	maxReadyTime = 10 * time.Minute
@@ -76,12 +79,14 @@ func (a *assessor) readyTimeout(b containerState, kind string, probe *corev1.Pro
 	if message != "" && isPermanentProbeFailure(message) {
 		return delay + minSettleTime
 	}
-	window := a.readyWindow(b, probe)
+	window := a.readyWindow(b, probe, message)
 	switch {
 	case message == "":
 		return 2 * max(window, delay+period+2*time.Second)
 	case lastFailure >= window:
 		return lastFailure
+	case lastFailure >= delay+period: // the second probe has been reported
+		return window
 	}
 	return max(window, delay+period+2*time.Second)
 }
@@ -90,7 +95,7 @@ func (a *assessor) readyTimeout(b containerState, kind string, probe *corev1.Pro
 // three times the median of the pods that are ready. Without any, the probe's
 // settings are used: its delay and three periods, at least 10 s. A failureThreshold
 // above the default of three asks for time explicitly and is always honored.
-func (a *assessor) readyWindow(b containerState, probe *corev1.Probe) time.Duration {
+func (a *assessor) readyWindow(b containerState, probe *corev1.Probe, message string) time.Duration {
 	delay := probeSeconds(probe.InitialDelaySeconds, 1)
 	threshold := max(3, probe.FailureThreshold)
 	declared := max(10*time.Second, delay+probeSeconds(cmp.Or(probe.PeriodSeconds, 10), threshold))
@@ -98,7 +103,11 @@ func (a *assessor) readyWindow(b containerState, probe *corev1.Probe) time.Durat
 	if !measured {
 		return declared
 	}
-	window := min(maxReadyTime, max(delay+minSettleTime, 3*median))
+	settle := minSettleTime
+	if strings.Contains(message, "statuscode: ") {
+		settle = minAnswerTime
+	}
+	window := min(maxReadyTime, max(delay+settle, 3*median))
 	if threshold > 3 {
 		return max(window, declared)
 	}

@@ -11,7 +11,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-const message503 = "Readiness probe failed: HTTP probe failed with statuscode: 503"
+const (
+	message503     = "Readiness probe failed: HTTP probe failed with statuscode: 503"
+	saysRefused    = "dial tcp 10.0.0.2:8080: connect: connection refused"
+	messageRefused = "Readiness probe failed: " + saysRefused
+)
 
 // probeFailing returns a pod whose container has been running since second 1 and whose
 // readiness probe was last reported to fail at last.
@@ -55,7 +59,11 @@ func TestAssess_Probes(t *testing.T) {
 		waiting("one early probe is no proof", withOldPodReadyIn(probeFailing(11, 1, usual, message503), 1)),
 		doomed("two probes", withOldPodReadyIn(probeFailing(11, 11, usual, message503), 1), cause("10s", says503)),
 		doomed("the second was not reported", withOldPodReadyIn(probeFailing(13, 1, usual, message503), 1), cause("12s", says503)),
-		waiting("every 2 s, 4 s", withOldPodReadyIn(probeFailing(5, 5, quick, message503), 0)),
+		waiting("every 2 s, 2 s", withOldPodReadyIn(probeFailing(3, 3, quick, message503), 0)),
+		doomed("every 2 s, 3 s", withOldPodReadyIn(probeFailing(4, 3, quick, message503), 0), cause("3s", says503)),
+		waiting("every 2 s, 4 s, nothing listens", withOldPodReadyIn(probeFailing(5, 5, quick, messageRefused), 0)),
+		doomed("every 2 s, 6 s, nothing listens", withOldPodReadyIn(probeFailing(7, 7, quick, messageRefused), 0), cause("6s", saysRefused)),
+		waiting("every 2 s, 4 s, the old ones took a second", withOldPodReadyIn(probeFailing(5, 5, quick, message503), 1)),
 		doomed("every 2 s, 6 s", withOldPodReadyIn(probeFailing(7, 7, quick, message503), 1), cause("6s", says503)),
 		waiting("the old ones took long", withOldPodReadyIn(probeFailing(90, 90, quick, message503), 30)),
 		doomed("much longer than the old ones", withOldPodReadyIn(probeFailing(94, 94, quick, message503), 30), cause("1m33s", says503)),
