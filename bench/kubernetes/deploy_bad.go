@@ -10,11 +10,22 @@ import (
 	"github.com/slipway-cd/slipway/internal/quantile"
 )
 
-// maxRollback is the goal for Slipway's rollback.
-const maxRollback = 10 * time.Second
+// Goals for Slipway, from the start of its deploy step.
+const (
+	maxCrashes    = 2 * time.Second
+	maxNeverReady = 4 * time.Second
+)
 
 // badBehaviours are the behaviours of bad releases.
 func badBehaviours() []string { return []string{crashes, neverReady} }
+
+// maxRollback is the goal for a bad release until only the good one is running again.
+func maxRollback(behaviour string) time.Duration {
+	if behaviour == crashes {
+		return maxCrashes
+	}
+	return maxNeverReady
+}
 
 // measureBad deploys bad releases with Slipway. Times count from the start of the
 // deploy step.
@@ -39,12 +50,13 @@ func (b *bench) measureBad(ctx context.Context, f *contenders) error {
 
 func (b *bench) addBadRows(e *entrant, kind string, all []measurement) {
 	back := durations(all, func(o measurement) time.Duration { return o.converged - o.rolloutStart })
-	worst, ok := quantile.Of(back, 1), true
+	median, worst, ok := measure.Median(back), quantile.Of(back, 1), true
 	for _, o := range all {
 		ok = ok && o.reached
 	}
 	what := fmt.Sprintf("bad release (%s), %s: only the good one is running again", kind, e.namespace().toolName)
-	b.Add(what, "<= 10 s", fmt.Sprintf("%.2f s, at most %.2f s (of %d)", measure.Median(back).Seconds(), worst.Seconds(), len(all)), ok && worst <= maxRollback)
+	goal := maxRollback(kind)
+	b.Add(what, fmt.Sprintf("<= %.0f s", goal.Seconds()), fmt.Sprintf("%.2f s, at most %.2f s (of %d)", median.Seconds(), worst.Seconds(), len(all)), ok && median <= goal)
 	b.addFailures(e, "  requests failed under 100/s", all)
 }
 

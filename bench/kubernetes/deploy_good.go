@@ -67,7 +67,7 @@ func countWrong(all []measurement) (n int) {
 }
 
 // maxRatio is how much slower than kubectl a good release may be.
-const maxRatio = 1.10
+const maxRatio = 1.00
 
 // pairedRatios returns the ratios of a figure within each round, without rounds in
 // which either tool reported the release as bad.

@@ -59,18 +59,28 @@ func (b *bench) measureCalls(ctx context.Context, c deployer, by *apiProxy, obje
 	if s, ok := c.(*slipwayDeployer); ok {
 		b.Note("  peak memory of the process", fmt.Sprintf("%.0f MB", float64(s.peakKB)/1e3))
 	}
-	b.Note("  calls to the API server", calls.String())
+	if _, ok := c.(*slipwayDeployer); ok && objects == serviceObjects {
+		b.Add("  calls to the API server", fmt.Sprintf("<= %d", maxCalls), calls.String(), calls.sum() <= maxCalls)
+	} else {
+		b.Note("  calls to the API server", calls.String())
+	}
 	b.Note("  most repeated calls", calls.topCalls())
 	return nil
 }
 
+// maxCalls is the goal for the calls of a small release, without its watches.
+const maxCalls = 40
+
+func (c callCounts) sum() (n int) {
+	for _, of := range c.byVerb {
+		n += of
+	}
+	return n
+}
+
 // String returns the number of calls per verb, the most frequent first.
 func (c callCounts) String() string {
-	sum := 0
-	for _, n := range c.byVerb {
-		sum += n
-	}
-	return fmt.Sprintf("%d (%s) and %d watches", sum, strings.Join(byCount(c.byVerb), ", "), c.watches)
+	return fmt.Sprintf("%d (%s) and %d watches", c.sum(), strings.Join(byCount(c.byVerb), ", "), c.watches)
 }
 
 // topCalls returns the most frequent calls: polling repeats them.

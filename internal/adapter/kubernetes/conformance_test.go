@@ -76,11 +76,17 @@ func (n testNamespace) kubectl(args ...string) string {
 // target returns the target of one Slipway that deploys into the namespace.
 func (n testNamespace) target() *kubernetes.Target {
 	n.t.Helper()
-	unbound := kubernetes.New(kubernetes.Config{
-		Kubeconfig: n.kubeconfig,
-		Timeouts:   readiness.Timeouts{Ready: 3 * time.Second},
-		Lease:      lease.Timing{LeaseDuration: 4 * time.Second},
+	return n.targetWith(kubernetes.Config{
+		Timeouts: readiness.Timeouts{Ready: 3 * time.Second},
+		Lease:    lease.Timing{LeaseDuration: 4 * time.Second},
 	})
+}
+
+// targetWith is target with other settings.
+func (n testNamespace) targetWith(config kubernetes.Config) *kubernetes.Target {
+	n.t.Helper()
+	config.Kubeconfig = n.kubeconfig
+	unbound := kubernetes.New(config)
 	n.t.Cleanup(func() {
 		if err := unbound.Close(); err != nil {
 			n.t.Error(err)

@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/wait"
 )
 
@@ -17,16 +20,38 @@ import (
 // EndpointSlices: by default they look once a second.
 const propagationDelay = 1500 * time.Millisecond
 
+// routing is what requests were routed to, and since when at least.
+type routing struct {
+	state string
+	since time.Time
+}
+
+// propagation returns how long the nodes may still route requests to others.
+func (t *Target) propagation(o port.DeployRequest, state string) time.Duration {
+	key, now := addressKey(o.Service, o.Environment, ""), t.cfg.Clock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if last := t.routed[key]; last.state == state {
+		return max(0, propagationDelay-now.Sub(last.since))
+	}
+	t.routed[key] = routing{state, now}
+	return propagationDelay
+}
+
 // waitPropagation waits until requests no longer go to pods of other releases, so that
 // these can end. Pods with a preStop hook give the nodes the time themselves.
 func (op *operation) waitPropagation(ctx context.Context) error {
-	pods, err := rollout.ListPods(ctx, op.client, op.request.Service)
+	informers, err := op.watch(ctx)
+	if err != nil {
+		return err
+	}
+	now, err := informers.Snapshot()
 	if err != nil {
 		return err
 	}
 	others, allHavePreStop := map[string]bool{}, true
 	leading := slices.Concat(op.set.Services, op.state.Services)
-	for _, pod := range pods {
+	for _, pod := range now.Pods {
 		if rollout.ReleaseOf(pod) != op.request.ID && pod.DeletionTimestamp == nil && rollout.Serves(leading, pod) {
 			others[pod.Name] = true
 			allHavePreStop = allHavePreStop && hasPreStop(pod)
@@ -35,15 +60,7 @@ func (op *operation) waitPropagation(ctx context.Context) error {
 	if len(others) == 0 {
 		return nil
 	}
-	err = wait.Poll(ctx, client.PollInterval, func(ctx context.Context) (bool, error) {
-		for _, svc := range op.set.Services {
-			endpoints, err := endpointsOf(ctx, op.client, svc.GetName())
-			if err != nil || slices.ContainsFunc(endpoints, func(pod string) bool { return others[pod] }) {
-				return false, err
-			}
-		}
-		return true, nil
-	})
+	err = op.waitNotRouted(ctx, others)
 	if err != nil || allHavePreStop {
 		return err
 	}
@@ -58,19 +75,56 @@ func hasPreStop(pod corev1.Pod) bool {
 	})
 }
 
-// endpointsOf returns the names of the pods to which a Service sends requests.
-func endpointsOf(ctx context.Context, c *client.Client, service string) ([]string, error) {
-	slices, err := client.ListOf[discoveryv1.EndpointSlice](ctx, c, client.EndpointSlices(), discoveryv1.LabelServiceName+"="+service)
-	if err != nil {
-		return nil, err
-	}
+// maxPropagation is how long the endpoints of a Service may take to follow its selector.
+const maxPropagation = time.Minute
+
+// waitNotRouted waits until no endpoint of the set's Services is one of the pods.
+func (op *operation) waitNotRouted(ctx context.Context, pods map[string]bool) error {
 	var names []string
-	for _, s := range slices {
-		for _, e := range s.Endpoints {
-			if e.TargetRef != nil {
-				names = append(names, e.TargetRef.Name)
-			}
+	for _, svc := range op.set.Services {
+		names = append(names, svc.GetName())
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, maxPropagation,
+		fault.New(fault.Unavailable, "the endpoints of %s still lead to another release %s after its switch", strings.Join(names, ", "), maxPropagation).
+			Hint("is the cluster's endpointslice controller running?"))
+	defer cancel()
+	err := watchNotRouted(ctx, op.client, names, pods)
+	if fault.Is(err, fault.Denied) { // roles of earlier versions allow only to list them
+		err = pollNotRouted(ctx, op.client, names, pods)
+	}
+	return err
+}
+
+func watchNotRouted(ctx context.Context, c *client.Client, services []string, pods map[string]bool) error {
+	endpoints, err := c.WatchEndpoints(ctx, services)
+	if err != nil {
+		return err
+	}
+	defer endpoints.Close()
+	for {
+		found, err := endpoints.Slices()
+		if err != nil || !leadTo(found, pods) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-endpoints.Changed():
 		}
 	}
-	return names, nil
+}
+
+func pollNotRouted(ctx context.Context, c *client.Client, services []string, pods map[string]bool) error {
+	return wait.Poll(ctx, client.PollInterval, func(ctx context.Context) (bool, error) {
+		c.ForgetLists()
+		found, err := client.ListOf[discoveryv1.EndpointSlice](ctx, c, client.EndpointSlices(), client.EndpointsSelector(services))
+		return !leadTo(found, pods), err
+	})
+}
+
+// leadTo reports whether an endpoint is one of the pods.
+func leadTo(found []discoveryv1.EndpointSlice, pods map[string]bool) bool {
+	return slices.ContainsFunc(found, func(s discoveryv1.EndpointSlice) bool {
+		return slices.ContainsFunc(s.Endpoints, func(e discoveryv1.Endpoint) bool { return e.TargetRef != nil && pods[e.TargetRef.Name] })
+	})
 }

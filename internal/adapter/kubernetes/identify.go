@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -108,26 +107,9 @@ func (t *Target) isForward(o port.DeployRequest, id delivery.ReleaseID, url stri
 	return ok && f.URL() == url
 }
 
-// routing is what requests were routed to, and since when at least.
-type routing struct {
-	state string
-	since time.Time
-}
-
-// propagation returns how long the nodes may still route requests to others.
-func (t *Target) propagation(o port.DeployRequest, state string) time.Duration {
-	key, now := addressKey(o.Service, o.Environment, ""), t.cfg.Clock()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if last := t.routed[key]; last.state == state {
-		return max(0, propagationDelay-now.Sub(last.since))
-	}
-	t.routed[key] = routing{state, now}
-	return propagationDelay
-}
-
 // identifyStaged proves it for the pods to which requests are forwarded by name.
 func identifyStaged(ctx context.Context, c *client.Client, o port.DeployRequest) (port.Proof, error) {
+	c.ForgetLists()
 	pods, err := readyPodsOf(ctx, c, o.Service, o.ID)
 	if err != nil {
 		return port.Proof{}, err
@@ -137,6 +119,7 @@ func identifyStaged(ctx context.Context, c *client.Client, o port.DeployRequest)
 
 // identifyStable proves it for the endpoints of the Services.
 func identifyStable(ctx context.Context, c *client.Client, o port.DeployRequest) (port.Proof, error) {
+	c.ForgetLists()
 	s, err := rollout.Read(ctx, c, o.Service, o.Environment)
 	if err != nil {
 		return port.Proof{}, err

@@ -205,6 +205,7 @@ func (j *jobWait) look(ctx context.Context, live *unstructured.Unstructured) err
 }
 
 func (j *jobWait) pods(ctx context.Context) ([]corev1.Pod, error) {
+	j.op.client.ForgetLists()
 	return client.ListOf[corev1.Pod](ctx, j.op.client, client.Pods(), "batch.kubernetes.io/job-name="+j.job.GetName())
 }
 

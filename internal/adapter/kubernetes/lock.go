@@ -68,6 +68,7 @@ func (t *Target) acquire(ctx context.Context, c *client.Client, o port.DeployReq
 	if err != nil {
 		return nil, err
 	}
+	c.ForgetLists() // its last holder has changed things
 	t.mu.Lock()
 	t.leases[name] = l
 	t.mu.Unlock()
@@ -85,6 +86,7 @@ func holderOf(o port.DeployRequest) string {
 // release frees the environment's lease if this process holds it.
 func (t *Target) release(ctx context.Context, o port.DeployRequest) error {
 	name := labels.ObjectName(o.Service, o.Environment)
+	t.closeWatch(name)
 	t.mu.Lock()
 	l, ok := t.leases[name]
 	delete(t.leases, name)

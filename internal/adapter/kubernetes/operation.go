@@ -105,15 +105,16 @@ func (op *operation) withoutKnownSecrets(ctx context.Context, objects []*unstruc
 	return out, nil
 }
 
-// watch starts to watch the service; Close ends it.
+// watch watches the service, until the environment's lease is released.
 func (op *operation) watch(ctx context.Context) (*client.Informers, error) {
-	return op.client.Watch(ctx, labels.Selector(op.request.Service, op.request.Environment), labels.PodSelector(op.request.Service))
+	return op.target.watch(ctx, op.client, op.request)
 }
 
 // wait waits until the condition is true. The informers must be older than the change
 // that makes it true.
 func (op *operation) wait(ctx context.Context, informers *client.Informers, cond condition) error {
 	w := waiter{client: op.client, informers: informers, condition: cond, timeouts: op.target.cfg.Timeouts, set: op.set, report: op.report}
+	defer op.client.ForgetLists() // the informers are ahead of them
 	return w.wait(ctx)
 }
 
@@ -123,7 +124,6 @@ func (op *operation) complete(ctx context.Context, set *manifest.Set) error {
 	if err != nil {
 		return err
 	}
-	defer informers.Close()
 	if err := op.apply(ctx, set.Workloads); err != nil {
 		return err
 	}

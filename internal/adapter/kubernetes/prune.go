@@ -133,6 +133,7 @@ func (op *operation) removeAll(ctx context.Context) error {
 	}
 	start := op.client.Now()
 	return wait.Poll(ctx, client.PollInterval, func(ctx context.Context) (bool, error) {
+		op.client.ForgetLists()
 		pods, err := rollout.ListPods(ctx, op.client, op.request.Service)
 		if err != nil || len(pods) == 0 {
 			return err == nil, err

@@ -73,7 +73,6 @@ func (op *operation) stage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer informers.Close()
 	op.report("starting its pods next to the current release")
 	if err := op.apply(ctx, append(objects, op.set.Held(op.surge)...)); err != nil {
 		return err

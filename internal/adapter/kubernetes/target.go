@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -20,11 +21,15 @@ import (
 
 // Config of a Target. The zero value is useful.
 type Config struct {
-	Kubeconfig []byte             // instead of the location's file: for tests
-	Clock      func() time.Time   // default time.Now
-	Timeouts   readiness.Timeouts // how long trouble that can heal may last
-	Lease      lease.Timing
-	Host       string // of the lease's holder, for people; default: this machine's name
+	Kubeconfig []byte // instead of the location's file: for tests
+
+	// Transport wraps what sends requests to the API server: for tests. nil: nothing.
+	Transport func(http.RoundTripper) http.RoundTripper
+
+	Clock    func() time.Time   // default time.Now
+	Timeouts readiness.Timeouts // how long trouble that can heal may last
+	Lease    lease.Timing
+	Host     string // of the lease's holder, for people; default: this machine's name
 }
 
 // Target deploys to one namespace of a cluster. Safe for concurrent use.
@@ -36,6 +41,7 @@ type Target struct {
 	mu         sync.Mutex // never held during a request
 	conn       *client.Client
 	leases     map[string]*lease.Lease           // by labels.ObjectName
+	informers  map[string]*client.Informers      // by labels.ObjectName, while the lease is held
 	forwarders map[string]*portforward.Forwarder // by addressKey
 	collector  *metrics.Collector
 	routed     map[string]routing // by addressKey: what the nodes have to follow
@@ -99,7 +105,7 @@ func (r *registry) target(cfg Config, s Section) *Target {
 	}
 	t := &Target{
 		cfg: cfg, section: s, registry: r,
-		leases: map[string]*lease.Lease{}, forwarders: map[string]*portforward.Forwarder{}, routed: map[string]routing{},
+		leases: map[string]*lease.Lease{}, informers: map[string]*client.Informers{}, forwarders: map[string]*portforward.Forwarder{}, routed: map[string]routing{},
 	}
 	r.targets[s] = t
 	return t
@@ -131,9 +137,13 @@ const closeTimeout = 3 * time.Second
 
 func (t *Target) closeOne() error {
 	t.mu.Lock()
-	leases, forwarders, collector := t.leases, t.forwarders, t.collector
-	t.leases, t.forwarders, t.collector = map[string]*lease.Lease{}, map[string]*portforward.Forwarder{}, nil
+	leases, informers, forwarders, collector := t.leases, t.informers, t.forwarders, t.collector
+	t.leases, t.informers = map[string]*lease.Lease{}, map[string]*client.Informers{}
+	t.forwarders, t.collector = map[string]*portforward.Forwarder{}, nil
 	t.mu.Unlock()
+	for _, i := range informers {
+		i.Close()
+	}
 	if collector != nil {
 		collector.Close()
 	}
@@ -149,6 +159,10 @@ func (t *Target) closeOne() error {
 	return errors.Join(errs...)
 }
 
+// maxListAge is how long the parts of a run that look at the same objects share one
+// look. A watch that polls once a second looks each time.
+const maxListAge = 500 * time.Millisecond
+
 // client returns the connection to the place, made once.
 func (t *Target) client() (*client.Client, error) {
 	t.mu.Lock()
@@ -157,8 +171,9 @@ func (t *Target) client() (*client.Client, error) {
 		return t.conn, nil
 	}
 	location := client.Location{Kubeconfig: t.section.Kubeconfig, Context: t.section.Context, Namespace: t.section.Namespace}
-	conn, err := client.Connect(location, t.cfg.Kubeconfig)
+	conn, err := client.Connect(location, t.cfg.Kubeconfig, t.cfg.Transport)
 	if err == nil {
+		conn.ReuseLists(maxListAge)
 		t.conn = conn
 	}
 	return conn, err

@@ -46,13 +46,19 @@ var errDeleted = errors.New("it was deleted meanwhile")
 // switchService applies a Service unless a holder of a later lease has switched it: the
 // check and the change are one, by the object's resourceVersion.
 func (op *operation) switchService(ctx context.Context, svc *unstructured.Unstructured) error {
+	live := op.state.Service(svc) // a moment old: what has become of it since is seen by the API
 	for range maxSwitchAttempts {
 		bounded, cancel, err := op.lease.Guard(ctx)
 		if err != nil {
 			return err
 		}
-		err = op.trySwitch(bounded, svc)
+		err = op.trySwitch(bounded, svc, live)
 		cancel()
+		old := live != nil
+		live = nil
+		if old && errors.Is(err, errDeleted) {
+			continue
+		}
 		if !apierrors.IsConflict(err) || client.ConflictingFields(err) != "" {
 			return err
 		}
@@ -60,10 +66,12 @@ func (op *operation) switchService(ctx context.Context, svc *unstructured.Unstru
 	return fault.New(fault.Conflict, "switch %s: it keeps changing concurrently", client.Title(svc))
 }
 
-func (op *operation) trySwitch(ctx context.Context, svc *unstructured.Unstructured) error {
-	live, err := op.client.Get(ctx, client.Services(), svc.GetNamespace(), svc.GetName())
-	if err != nil {
-		return err
+// trySwitch applies a Service if it is still as it was read; nil: it is read first.
+func (op *operation) trySwitch(ctx context.Context, svc, live *unstructured.Unstructured) (err error) {
+	if live == nil {
+		if live, err = op.client.Get(ctx, client.Services(), svc.GetNamespace(), svc.GetName()); err != nil {
+			return err
+		}
 	}
 	fence := op.lease.Fence()
 	out := svc.DeepCopy()

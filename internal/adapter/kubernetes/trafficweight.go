@@ -44,7 +44,6 @@ func (op *operation) scaleCanary(ctx context.Context, percent int) (actual float
 	if err != nil {
 		return 0, err
 	}
-	defer informers.Close()
 	cond := condition{release: op.request.ID, held: true, want: map[string]int{}}
 	surge := func(d *unstructured.Unstructured) int64 {
 		var n int64

@@ -47,6 +47,7 @@ type Client struct {
 	namespace   string
 	title       string // for people: "namespace mlops of staging"
 	link        *link
+	recent      *recentLists
 
 	mu           sync.Mutex      // never held during a request
 	mapper       meta.RESTMapper // of kinds that are not in commonKinds
@@ -56,11 +57,14 @@ type Client struct {
 }
 
 // Connect reads the credentials; no request is sent yet. The kubeconfig's content,
-// if given, replaces the location's file.
-func Connect(l Location, kubeconfig []byte) (*Client, error) {
+// if given, replaces the location's file; transport, if given, wraps what sends requests.
+func Connect(l Location, kubeconfig []byte, transport func(http.RoundTripper) http.RoundTripper) (*Client, error) {
 	config, namespace, err := credentials(l, kubeconfig)
 	if err != nil {
 		return nil, err
+	}
+	if transport != nil {
+		config.Wrap(transport)
 	}
 	if l.Namespace != "" {
 		namespace = l.Namespace
@@ -82,13 +86,13 @@ func New(config *rest.Config, namespace, title string) (*Client, error) {
 	config.UserAgent = userAgent
 	config.WarningHandler = rest.NoWarnings{}
 	plain := rest.CopyConfig(config)
-	link := new(link)
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return retrier{next, link} })
+	link, recent := new(link), new(recentLists)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return forgetter{retrier{next, link}, recent} })
 	d, err := dynamic.NewForConfig(config)
 	if err != nil {
 		return nil, invalidConfig(config, err)
 	}
-	return &Client{config: config, plainConfig: plain, dynamic: d, namespace: namespace, title: title, link: link}, nil
+	return &Client{config: config, plainConfig: plain, dynamic: d, namespace: namespace, title: title, link: link, recent: recent}, nil
 }
 
 func invalidConfig(config *rest.Config, err error) error {

@@ -25,31 +25,38 @@ type Informers struct {
 	deployments, replicaSets, pods cache.SharedIndexInformer
 	events                         []cache.SharedIndexInformer
 
-	mu       sync.Mutex
-	rejected error // the last refusal to watch
-	stop     context.CancelFunc
+	mu          sync.Mutex
+	rejected    error // the last refusal to watch
+	interrupted bool
+	stop        context.CancelFunc
 }
 
 // syncInterval is the pause between two looks whether the first copy is complete.
 const syncInterval = 2 * time.Millisecond
 
 // Watch starts to watch Deployments with one selector, their ReplicaSets and pods
-// with another, and returns once the first copy is complete. Close ends it.
+// with another, and returns once the first copy is complete. It outlives the context:
+// Close ends it.
 func (c *Client) Watch(ctx context.Context, selector, podSelector string) (*Informers, error) {
-	run, stop := context.WithCancel(ctx)
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	i := &Informers{client: c, changed: make(chan struct{}, 1), stop: stop}
 	i.deployments = i.start(run, Deployments(), selector, "")
 	i.replicaSets = i.start(run, ReplicaSets(), podSelector, "")
 	i.pods = i.start(run, Pods(), podSelector, "")
 	i.events = append(i.events, i.start(run, Events(), "", "type=Warning"), i.start(run, Events(), "", "reason=TriggeredScaleUp"))
-	for _, informer := range append([]cache.SharedIndexInformer{i.deployments, i.replicaSets, i.pods}, i.events...) {
+	return i, i.sync(ctx, append([]cache.SharedIndexInformer{i.deployments, i.replicaSets, i.pods}, i.events...)...)
+}
+
+// sync waits until the first copy is complete.
+func (i *Informers) sync(ctx context.Context, informers ...cache.SharedIndexInformer) error {
+	for _, informer := range informers {
 		err := wait.Poll(ctx, syncInterval, func(context.Context) (bool, error) { return informer.HasSynced(), i.Err() })
 		if err != nil {
-			stop()
-			return nil, err
+			i.stop()
+			return err
 		}
 	}
-	return i, nil
+	return nil
 }
 
 // Close ends the watches.
@@ -63,6 +70,13 @@ func (i *Informers) Err() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.rejected
+}
+
+// Interrupted reports whether a watch ever ended: the copy may have been old since.
+func (i *Informers) Interrupted() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.interrupted
 }
 
 func (i *Informers) start(ctx context.Context, k Kind, selector, fields string) cache.SharedIndexInformer {
@@ -85,6 +99,9 @@ func (i *Informers) notify() {
 }
 
 func (i *Informers) watchFailed(k Kind, err error) {
+	i.mu.Lock()
+	i.interrupted = true
+	i.mu.Unlock()
 	link := i.client.link
 	if !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err) {
 		link.markInterrupted()

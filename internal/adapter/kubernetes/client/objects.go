@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,12 +25,17 @@ func (c *Client) In(k Kind, namespace string) dynamic.ResourceInterface {
 }
 
 // List returns the objects of a kind in the client's namespace that the label
-// selector matches.
+// selector matches, as they were a moment ago (see ReuseLists).
 func (c *Client) List(ctx context.Context, k Kind, selector string) ([]unstructured.Unstructured, error) {
+	if items, ok := c.recent.get(k, selector); ok {
+		return items, nil
+	}
+	at, epoch := time.Now(), c.recent.current()
 	l, err := c.In(k, "").List(ctx, metav1.ListOptions{LabelSelector: selector})
 	if err != nil {
 		return nil, Explain("list "+k.Resource.Resource+" in "+c.title, err)
 	}
+	c.recent.put(k, selector, at, epoch, l.Items)
 	return l.Items, nil
 }
 

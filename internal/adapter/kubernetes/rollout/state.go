@@ -71,6 +71,17 @@ func (s *State) dropOldServices() {
 	})
 }
 
+// Service returns the live Service of a set's, or nil if it was not there or led
+// elsewhere.
+func (s State) Service(of *unstructured.Unstructured) *unstructured.Unstructured {
+	for _, live := range s.Services {
+		if live.GetName() == of.GetName() && live.GetNamespace() == of.GetNamespace() {
+			return live
+		}
+	}
+	return nil
+}
+
 // Staged returns the release that is held back next to the current one, or "".
 func (s State) Staged() delivery.ReleaseID {
 	for _, d := range s.Deployments {
