@@ -102,6 +102,7 @@ type Origin struct {
 	Provenance  Digest       `json:"provenance,omitempty"` // of what the same inputs always reproduce
 	Inputs      Inputs       `json:"inputs,omitzero"`
 	CreatedAt   time.Time    `json:"created_at,omitzero"`
+	Imported    bool         `json:"imported,omitempty"` // no run made it: it served before the first deployment
 	Unknown     Unknown      `json:"-"`
 }
 

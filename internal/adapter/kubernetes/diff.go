@@ -27,6 +27,10 @@ func (t *Target) Diff(ctx context.Context, o port.DeployRequest) ([]port.Change,
 	if err != nil {
 		return nil, err
 	}
+	takeFrom, err := t.takeFrom(ctx, c, state, o, set)
+	if err != nil {
+		return nil, err
+	}
 	jobs, err := unrunJobs(ctx, c, set, state.Traffic == "", o.Rollback)
 	if err != nil {
 		return nil, err
@@ -46,7 +50,7 @@ func (t *Target) Diff(ctx context.Context, o port.DeployRequest) ([]port.Change,
 	applied := map[string]bool{}
 	for _, obj := range slices.Concat(jobs, set.Others, set.Workloads, set.Selecting(o.ID)) {
 		applied[manifest.Key(obj)] = true
-		change, err := t.diffObject(ctx, c, obj)
+		change, err := t.diffObject(ctx, c, obj, takeFrom)
 		if err != nil {
 			return nil, err
 		}
@@ -62,7 +66,7 @@ func (t *Target) Diff(ctx context.Context, o port.DeployRequest) ([]port.Change,
 }
 
 // diffObject compares an object as it is with what it would be.
-func (t *Target) diffObject(ctx context.Context, c *client.Client, o *unstructured.Unstructured) (port.Change, error) {
+func (t *Target) diffObject(ctx context.Context, c *client.Client, o *unstructured.Unstructured, takeFrom func(string) bool) (port.Change, error) {
 	out := port.Change{Kind: o.GetKind(), Name: o.GetName()}
 	kind, err := c.KindOf(ctx, o.GroupVersionKind())
 	if err != nil && !client.IsPrerequisiteMissing(err) {
@@ -74,7 +78,7 @@ func (t *Target) diffObject(ctx context.Context, c *client.Client, o *unstructur
 			return out, err
 		}
 	}
-	next, err := c.Apply(ctx, o, client.ApplyOptions{DryRun: true, Force: t.section.TakeOver})
+	next, err := c.Apply(ctx, o, client.ApplyOptions{DryRun: true, Force: t.section.TakeOver, TakeFrom: takeFrom})
 	if err != nil && (client.IsPrerequisiteMissing(err) || fault.Is(err, fault.Denied) && o.GetKind() == "Namespace") {
 		next, err = o, nil
 	}

@@ -38,8 +38,12 @@ func (t *Target) DryRun(ctx context.Context, o port.DeployRequest, report func(s
 	if err := op.checkOwnership(ctx); err != nil {
 		return err
 	}
+	takeFrom, err := t.takeFrom(ctx, op.client, op.state, o, op.set)
+	if err != nil {
+		return err
+	}
 	force := t.section.TakeOver || op.wasAccepted(ctx)
-	return op.client.ApplyAll(ctx, objects, client.ApplyOptions{DryRun: true, Force: force})
+	return op.client.ApplyAll(ctx, objects, client.ApplyOptions{DryRun: true, Force: force, TakeFrom: takeFrom})
 }
 
 // wasAccepted reports whether the release was deployed here before: its fields were

@@ -26,6 +26,9 @@ const applyParallelism = 8
 type ApplyOptions struct {
 	DryRun bool
 	Force  bool // take over fields that other managers own
+	// TakeFrom reports whether fields of a manager are taken over without Force; nil:
+	// of none.
+	TakeFrom func(manager string) bool
 }
 
 // Apply applies one object (server-side), and returns it as it is now.
@@ -43,6 +46,10 @@ func (c *Client) Apply(ctx context.Context, o *unstructured.Unstructured, opts A
 		apply.DryRun = []string{metav1.DryRunAll}
 	}
 	now, err := c.In(k, o.GetNamespace()).Apply(ctx, o.GetName(), o, apply)
+	if opts.TakeFrom != nil && conflictsOnlyWith(err, opts.TakeFrom) {
+		apply.Force = true
+		now, err = c.In(k, o.GetNamespace()).Apply(ctx, o.GetName(), o, apply)
+	}
 	if err != nil {
 		return nil, c.ExplainApply(o, err)
 	}
