@@ -101,6 +101,9 @@ func (d *deployment) run(ctx context.Context) (step.Result, error) {
 	if err := d.Acquire(ctx, d.request); err != nil {
 		return step.Result{}, err
 	}
+	if err := d.importExisting(ctx); err != nil {
+		return step.Result{}, err
+	}
 	begun, err := d.begin(ctx)
 	if err != nil {
 		return step.Result{}, err
@@ -122,6 +125,21 @@ func (d *deployment) run(ctx context.Context) (step.Result, error) {
 	res, err := step.Succeed(d.summary(), step.DeployOutput{Release: d.rel.ID, Deployment: begun.ID, URL: obs.URL, Since: d.since(begun)})
 	res.GateResults = results
 	return res, err
+}
+
+// importExisting makes what serves without a record the current release: the one that
+// a rollback of this deployment returns to.
+func (d *deployment) importExisting(ctx context.Context) error {
+	if d.observed.Release != "" {
+		return nil
+	}
+	existing, ok, err := d.ImportExisting(ctx, d.request)
+	if err != nil || !ok {
+		return err
+	}
+	d.current = existing
+	d.observed, err = d.Observe(ctx, d.request.Service)
+	return err
 }
 
 // since is when the release got the traffic: after a crash maybe long ago.

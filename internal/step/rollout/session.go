@@ -150,6 +150,13 @@ func (s Session) PublishAccepted(ctx context.Context, service string) error {
 	return s.records().PublishAccepted(ctx, s.Target, service, s.Request.Environment)
 }
 
+// ImportExisting makes what serves in place of the requested release, and was not
+// deployed by a run, the environment's current release; ok is false if there is nothing
+// like that. The request must have acquired the environment.
+func (s Session) ImportExisting(ctx context.Context, o port.DeployRequest) (d delivery.Deployment, ok bool, err error) {
+	return s.records().Import(ctx, s.Target, o, s.Request.StartedBy, s.Clock.Now(), s.Request.Report)
+}
+
 func (s Session) records() history.Records {
 	return history.Records{Deployments: s.Deployments, Releases: s.Releases, Models: s.Models, Log: s.Log}
 }
