@@ -53,8 +53,7 @@ func (a *App) Plan(ctx context.Context, ask RunOptions) (v PlanView, err error) 
 		if v, err = s.planned(ctx, ask); err != nil || len(v.Problems) > 0 {
 			return err // rendering what can't be deployed would only fail, too
 		}
-		v.Changes, err = s.previewChanges(ctx, v.Plan)
-		return err
+		return s.previewDeploy(ctx, &v)
 	})
 	return v, err
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
@@ -19,37 +20,55 @@ const (
 	placeholderRelease = delivery.ReleaseID("r-000000000000")
 )
 
-// previewChanges returns what the plan's release would change in its target, or nothing if the
-// target has no preview.
-func (s *session) previewChanges(ctx context.Context, p plan.Plan) ([]port.Change, error) {
+// previewRequest returns what the plan would ask its target for, as far as that is known
+// before anything is built; ok is false if it deploys nothing, or its target renders no
+// objects.
+func (s *session) previewRequest(ctx context.Context, p plan.Plan) (o port.DeployRequest, target port.Target, ok bool, err error) {
 	for _, spec := range p.Steps {
 		if spec.Kind != step.Deploy {
 			continue
 		}
 		w, err := step.ParamsOf[step.DeployParams](spec)
 		if err != nil {
-			return nil, err
+			return o, nil, false, err
 		}
-		target, err := port.Targets(s.deps.Targets).Find(w.Target, w.Location)
-		if err != nil {
-			return nil, err
+		if target, err = port.Targets(s.deps.Targets).Find(w.Target, w.Location); err != nil {
+			return o, nil, false, err
 		}
-		differ, can := target.(port.Differ)
 		renderer, renders := target.(port.Renderer)
-		if !can || !renders {
-			return nil, nil
+		if !renders {
+			return o, nil, false, nil
 		}
-		o := port.DeployRequest{Service: p.Service, Environment: p.Environment, ID: placeholderRelease, Strategy: w.Strategy}
-		if err := s.fillRequest(ctx, p, w, renderer, &o); err != nil {
-			return nil, err
-		}
-		changes, err := differ.Diff(ctx, o)
-		for i := range changes {
-			changes[i].Diff = replacePlaceholders(changes[i].Diff)
-		}
-		return changes, err
+		o = port.DeployRequest{Service: p.Service, Environment: p.Environment, ID: placeholderRelease, Strategy: w.Strategy}
+		err = s.fillRequest(ctx, p, w, renderer, &o)
+		return o, target, err == nil, err
 	}
-	return nil, nil
+	return o, nil, false, nil
+}
+
+// previewDeploy adds what the plan's release would replace and change in its target, as far as
+// the target can tell.
+func (s *session) previewDeploy(ctx context.Context, v *PlanView) error {
+	o, target, ok, err := s.previewRequest(ctx, v.Plan)
+	if err != nil || !ok {
+		return err
+	}
+	if v.Existing, err = s.findExisting(ctx, target, o); err != nil {
+		if !isKnowable(err) {
+			return err
+		}
+		v.Problems = append(v.Problems, Problem{Kind: fault.KindOf(err), Text: err.Error(), Hint: fault.HintOf(err)})
+		return nil
+	}
+	differ, can := target.(port.Differ)
+	if !can {
+		return nil
+	}
+	v.Changes, err = differ.Diff(ctx, o)
+	for i := range v.Changes {
+		v.Changes[i].Diff = replacePlaceholders(v.Changes[i].Diff)
+	}
+	return err
 }
 
 func replacePlaceholders(diff string) string {

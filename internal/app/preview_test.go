@@ -61,6 +61,13 @@ func newPreview(t *testing.T) (machine, *diffTarget) {
 	return m, d
 }
 
+func previewChanges(t *testing.T, m machine, p plan.Plan) ([]port.Change, error) {
+	t.Helper()
+	v := PlanView{Plan: p}
+	err := m.previewDeploy(t.Context(), &v)
+	return v.Changes, err
+}
+
 func planWithDeploy(t *testing.T, w step.DeployParams, more ...step.Spec) plan.Plan {
 	t.Helper()
 	w.Target = "local"
@@ -79,7 +86,7 @@ func planWithDeploy(t *testing.T, w step.DeployParams, more ...step.Spec) plan.P
 func TestPreview_NamesPlaceholders(t *testing.T) {
 	m, d := newPreview(t)
 	model := &delivery.ModelRef{Group: "m", Version: 3, Digest: fake.Digest(3)}
-	changes, err := m.previewChanges(t.Context(), planWithDeploy(t, step.DeployParams{
+	changes, err := previewChanges(t, m, planWithDeploy(t, step.DeployParams{
 		RolloutParams: step.RolloutParams{Strategy: delivery.BlueGreen}, ManifestParams: step.ManifestParams{Manifests: []string{"k8s.yaml"}}, Model: model,
 	}))
 	if err != nil || len(changes) != 1 {
@@ -104,11 +111,11 @@ func TestPreview_NamesPlaceholders(t *testing.T) {
 func TestPreview_RecordedRelease(t *testing.T) {
 	m, d := newPreview(t)
 	id := m.recordDeployment("20260301-010000-aaaa", "1", 1, delivery.Deploying)
-	changes, err := m.previewChanges(t.Context(), planWithDeploy(t, step.DeployParams{Release: id}))
+	changes, err := previewChanges(t, m, planWithDeploy(t, step.DeployParams{Release: id}))
 	if err != nil || len(changes) != 1 || d.request.ID != id || d.manifests.Service != "" {
 		t.Errorf("preview = %+v, %v of request %+v, want one change for release %s, not rendered again", changes, err, d.request, id)
 	}
-	if _, err := m.previewChanges(t.Context(), planWithDeploy(t, step.DeployParams{Release: "r-0123456789ab"})); err == nil {
+	if _, err := previewChanges(t, m, planWithDeploy(t, step.DeployParams{Release: "r-0123456789ab"})); err == nil {
 		t.Error("preview of an unknown release succeeded, want an error")
 	}
 }
@@ -126,7 +133,7 @@ func TestPreview_Overrides(t *testing.T) {
 		"to make":  {Workload: delivery.Workload{Health: "/health"}, ManifestParams: common, Overrides: over},
 	} {
 		t.Run(name, func(t *testing.T) {
-			changes, err := m.previewChanges(t.Context(), planWithDeploy(t, w))
+			changes, err := previewChanges(t, m, planWithDeploy(t, w))
 			if err != nil || len(changes) != 1 {
 				t.Fatalf("preview = %+v, %v, want one change", changes, err)
 			}
@@ -146,16 +153,16 @@ func TestPreview_Overrides(t *testing.T) {
 
 func TestPreview_NothingToShow(t *testing.T) {
 	m, d := newPreview(t)
-	if changes, err := m.previewChanges(t.Context(), plan.Plan{}); err != nil || changes != nil {
+	if changes, err := previewChanges(t, m, plan.Plan{}); err != nil || changes != nil {
 		t.Errorf("nothing is deployed: %v, %v", changes, err)
 	}
 	m.deps.Targets["local"] = d.Target
-	if changes, err := m.previewChanges(t.Context(), planWithDeploy(t, step.DeployParams{})); err != nil || changes != nil {
+	if changes, err := previewChanges(t, m, planWithDeploy(t, step.DeployParams{})); err != nil || changes != nil {
 		t.Errorf("the target can't tell: %v, %v", changes, err)
 	}
 	m.deps.Targets["local"] = d
 	d.fail = errors.New("k8s.yaml:3: no")
-	if _, err := m.previewChanges(t.Context(), planWithDeploy(t, step.DeployParams{ManifestParams: step.ManifestParams{Manifests: []string{"k8s.yaml"}}})); err == nil || !strings.Contains(err.Error(), "k8s.yaml:3") {
+	if _, err := previewChanges(t, m, planWithDeploy(t, step.DeployParams{ManifestParams: step.ManifestParams{Manifests: []string{"k8s.yaml"}}})); err == nil || !strings.Contains(err.Error(), "k8s.yaml:3") {
 		t.Errorf("error = %v, want the renderer's", err)
 	}
 	if _, err := os.Stat(d.dir); !os.IsNotExist(err) {

@@ -144,7 +144,8 @@ func (s Status) FailedReplicas() []port.Replica {
 // as they are known before anything is built.
 type PlanView struct {
 	plan.Plan
-	Changed  *ChangedFiles `json:"changed,omitempty"` // files since what is deployed; nil: not known
+	Changed  *ChangedFiles `json:"changed,omitempty"`  // files since what is deployed; nil: not known
+	Existing *ExistingView `json:"existing,omitempty"` // what serves without a record, and becomes release 0; nil: nothing
 	Changes  []port.Change `json:"changes,omitempty"`
 	Notes    []string      `json:"notes,omitempty"`    // about where the plan's environment is
 	Problems []Problem     `json:"problems,omitempty"` // that would make the run fail; without steps they made planning fail

@@ -94,6 +94,10 @@ func (c *Command) printPlan(p app.PlanView) {
 	for _, warning := range p.Warnings {
 		fmt.Fprintf(c.Stdout, "warning: %s\n", warning)
 	}
+	if p.Existing != nil {
+		fmt.Fprintf(c.Stdout, "\n%s serves in %s and no run has deployed it; it becomes release 0, which a failed deploy returns to:\n", p.Service, p.Environment)
+		c.printExisting(p.Existing)
+	}
 	c.printChanges(p)
 }
 
