@@ -84,7 +84,12 @@ func (op *operation) generations(ctx context.Context) (map[string]int64, error) 
 	return out, nil
 }
 
-const companionPollInterval = 500 * time.Millisecond
+const (
+	companionPollInterval = 500 * time.Millisecond
+	// companionSettleTime is how long changed companions must be as they should be. One
+	// without a readiness probe is ready for a moment before it crashes.
+	companionSettleTime = 2 * time.Second
+)
 
 // companionWait is one wait for the workloads beside the service. One that the release
 // has not changed is not waited for: whether it is in order is not the release's doing.
@@ -92,6 +97,7 @@ type companionWait struct {
 	op       *operation
 	before   map[string]int64 // see generations
 	start    time.Time        // by the cluster's clock
+	ready    time.Time        // since when they are as they should be; zero: they are not
 	reported string
 }
 
@@ -110,10 +116,15 @@ func (w *companionWait) done(ctx context.Context) (bool, error) {
 			pending = append(pending, live)
 		}
 	}
-	s := readiness.Snapshot{Workloads: pending, Now: w.op.client.Now(), PhaseStart: w.start}
+	now := w.op.client.Now()
+	s := readiness.Snapshot{Workloads: pending, Now: now, PhaseStart: w.start}
 	if readiness.Assess(s).State == readiness.Ready {
-		return true, nil
+		if w.ready.IsZero() {
+			w.ready = now
+		}
+		return len(pending) == 0 || now.Sub(w.ready) >= companionSettleTime, nil
 	}
+	w.ready = time.Time{}
 	for _, o := range pending {
 		pods, err := w.podsOf(ctx, o)
 		if err != nil {
@@ -131,10 +142,10 @@ func (w *companionWait) done(ctx context.Context) (bool, error) {
 		w.op.report(v.Progress)
 		w.reported = v.Progress
 	}
-	if w.op.client.Now().Sub(w.start) > maxWait {
+	if now.Sub(w.start) > maxWait {
 		return false, fault.AsVerdict(fault.New(fault.Exhausted, "the workloads beside the service are not ready after %s: %s", maxWait, v.Progress))
 	}
-	return v.State == readiness.Ready, nil
+	return false, nil
 }
 
 func (w *companionWait) podsOf(ctx context.Context, o *unstructured.Unstructured) ([]corev1.Pod, error) {
