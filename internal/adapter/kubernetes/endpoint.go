@@ -47,8 +47,8 @@ func (t *Target) urlOf(ctx context.Context, c *client.Client, service string, en
 				return e.url, "", nil
 			}
 		}
-		if url == "" && len(svc.Spec.Ports) > 0 {
-			url = clusterEndpoint(svc).url
+		if url == "" {
+			url = clusterEndpoint(svc, pods).url
 		}
 	}
 	proxy, err = t.forward(c, service, env, "", nil)
@@ -63,9 +63,14 @@ func newEndpoint(scheme, host string, port int32) endpoint {
 	return endpoint{scheme + "://" + full, full}
 }
 
-// clusterEndpoint is the address of a Service within the cluster.
-func clusterEndpoint(svc corev1.Service) endpoint {
-	return newEndpoint("http", svc.Name+"."+svc.Namespace+".svc", svc.Spec.Ports[0].Port)
+// clusterEndpoint is the address of a Service within the cluster; the zero endpoint if it
+// has no port.
+func clusterEndpoint(svc corev1.Service, pods []corev1.Pod) endpoint {
+	p, ok := rollout.UserPort(svc, pods)
+	if !ok {
+		return endpoint{}
+	}
+	return newEndpoint("http", svc.Name+"."+svc.Namespace+".svc", p.Port)
 }
 
 func listIngresses(ctx context.Context, c *client.Client, service string, env delivery.Environment) ([]networkingv1.Ingress, error) {
@@ -96,11 +101,11 @@ func endpointsOfIngress(i networkingv1.Ingress) []endpoint {
 
 // endpoints returns a Service's addresses, those of users first.
 func endpoints(svc corev1.Service, ingresses []endpoint, pods []corev1.Pod) []endpoint {
-	if len(svc.Spec.Ports) == 0 {
+	p, ok := rollout.UserPort(svc, pods)
+	if !ok {
 		return nil
 	}
 	out := slices.Clone(ingresses)
-	p := svc.Spec.Ports[0]
 	for _, lb := range svc.Status.LoadBalancer.Ingress {
 		if host := lb.Hostname + lb.IP; host != "" { // it has one of the two
 			out = append(out, newEndpoint("http", host, p.Port))

@@ -35,7 +35,7 @@ func TestEndpoints_Order(t *testing.T) {
 		metadata: {name: api, labels: {slipway.dev/service: api, slipway.dev/environment: prod}}, spec: {rules: [{host: api.test}]}, status: {loadBalancer: {ingress: [{ip: 192.0.2.1}]}}}`))
 	pods := []corev1.Pod{
 		fakeapi.As[corev1.Pod](t, "{status: {hostIP: 10.0.0.1, conditions: [{type: Ready, status: 'False'}]}}"),
-		fakeapi.As[corev1.Pod](t, "{status: {hostIP: 10.0.0.2, conditions: [{type: Ready, status: 'True'}]}}"),
+		fakeapi.As[corev1.Pod](t, "{metadata: {labels: {app: api}}, spec: {containers: [{name: api, readinessProbe: {httpGet: {port: 8000}}}]}, status: {hostIP: 10.0.0.2, conditions: [{type: Ready, status: 'True'}]}}"),
 	}
 	for _, c := range []struct {
 		name, text string
@@ -45,6 +45,8 @@ func TestEndpoints_Order(t *testing.T) {
 			"http://api.test http://lb.test:80 http://[2001:db8::1]:80 http://10.0.0.2:30080"},
 		{"in the cluster only", "{spec: {ports: [{port: 80}]}}", "http://api.test"},
 		{"no port", "{spec: {}}", ""},
+		{"the port that is probed", "{spec: {selector: {app: api}, ports: [{port: 9000, nodePort: 30900}, {port: 80, targetPort: 8000, nodePort: 30080}]}}", "http://api.test http://10.0.0.2:30080"},
+		{"the port named http", "{spec: {ports: [{name: admin, port: 9000, nodePort: 30900}, {name: http, port: 80, nodePort: 30080}]}}", "http://api.test http://10.0.0.2:30080"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ingresses, err := listIngresses(t.Context(), server.Client(), "api", "prod")

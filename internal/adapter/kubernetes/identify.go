@@ -84,15 +84,15 @@ func (a addresses) checkStable(o port.DeployRequest, url string) error {
 		if err != nil {
 			return err
 		}
-		known := endpoints(svc, ingresses, nil)
-		for _, pod := range a.pods { // any node has the node port
-			known = append(known, endpoints(svc, nil, []corev1.Pod{pod})...)
-		}
-		if len(svc.Spec.Ports) > 0 {
-			known = append(known, clusterEndpoint(svc))
-		}
-		if slices.ContainsFunc(known, func(e endpoint) bool { return e.url == url }) {
-			return nil
+		for _, p := range svc.Spec.Ports { // which one users request depends on the pods, and these change
+			svc.Spec.Ports = []corev1.ServicePort{p}
+			known := append(endpoints(svc, ingresses, nil), clusterEndpoint(svc, nil))
+			for _, pod := range a.pods { // any node has the node port
+				known = append(known, endpoints(svc, nil, []corev1.Pod{pod})...)
+			}
+			if slices.ContainsFunc(known, func(e endpoint) bool { return e.url == url }) {
+				return nil
+			}
 		}
 	}
 	return fault.New(fault.Failed, "%s is not an address of %s in %s", url, o.Service, o.Environment)

@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -17,15 +16,19 @@ import (
 func Selects(services []*unstructured.Unstructured, pod corev1.Pod) bool {
 	for _, svc := range services {
 		selector, _, _ := unstructured.NestedStringMap(svc.Object, "spec", "selector")
-		all := len(selector) > 0
-		for k, v := range selector {
-			all = all && pod.Labels[k] == v
-		}
-		if all {
+		if selects(selector, pod) {
 			return true
 		}
 	}
 	return false
+}
+
+func selects(selector map[string]string, pod corev1.Pod) bool {
+	all := len(selector) > 0
+	for k, v := range selector {
+		all = all && pod.Labels[k] == v
+	}
+	return all
 }
 
 // Serves reports whether one of the Services selects the pod, or would if it selected
@@ -49,28 +52,55 @@ func PortOf(services []*unstructured.Unstructured, pod corev1.Pod) int {
 	return 0
 }
 
-// servedPort returns the port of a pod to which a Service leads. Of several it is the
-// one that the readiness probe requests, or else the one named http, or else the first.
+// servedPort returns the port of a pod to which a Service leads.
 func servedPort(svc *unstructured.Unstructured, pod corev1.Pod) int {
 	s, err := client.As[corev1.Service](svc)
 	if err != nil || !serves(svc, pod) {
 		return 0
 	}
-	probed, byName, first := probedPorts(pod), 0, 0
-	for _, p := range s.Spec.Ports {
-		n := targetPort(p, pod)
-		switch {
-		case n == 0:
-		case slices.Contains(probed, n):
-			return n
-		case byName == 0 && (p.Name == "http" || strings.HasPrefix(p.Name, "http-")):
-			byName = n
-		case first == 0:
-			first = n
+	_, n := choosePort(s.Spec.Ports, pod)
+	return n
+}
+
+// UserPort returns the port of a Service that users request, as far as its pods tell;
+// false if it has none.
+func UserPort(svc corev1.Service, pods []corev1.Pod) (corev1.ServicePort, bool) {
+	all := svc.Spec.Ports
+	if len(all) == 0 {
+		return corev1.ServicePort{}, false
+	}
+	for _, pod := range pods {
+		if selects(svc.Spec.Selector, pod) {
+			if p, n := choosePort(all, pod); n != 0 {
+				return p, true
+			}
 		}
 	}
-	return cmp.Or(byName, first)
+	return all[max(0, slices.IndexFunc(all, isHTTP))], true
 }
+
+// choosePort returns a Service's port and where it leads in a pod. Of several it is the
+// one that the readiness probe requests, or else the one named http, or else the first.
+func choosePort(all []corev1.ServicePort, pod corev1.Pod) (chosen corev1.ServicePort, target int) {
+	probed, best := probedPorts(pod), 0
+	for _, p := range all {
+		n, rank := targetPort(p, pod), 1
+		switch {
+		case n == 0:
+			continue
+		case slices.Contains(probed, n):
+			rank = 3
+		case isHTTP(p):
+			rank = 2
+		}
+		if rank > best {
+			chosen, target, best = p, n, rank
+		}
+	}
+	return chosen, target
+}
+
+func isHTTP(p corev1.ServicePort) bool { return p.Name == "http" || strings.HasPrefix(p.Name, "http-") }
 
 // probedPorts returns the ports that the readiness probes of a pod request.
 func probedPorts(pod corev1.Pod) []int {
