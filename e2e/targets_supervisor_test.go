@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -32,6 +34,83 @@ func TestTargets_L4_HungReplica(t *testing.T) {
 	healthy := func() bool { return p.slipway("status", "--json", "--env", "prod").has(`"health": "healthy"`) }
 	if !p.eventually(10*time.Second, healthy) || !p.slipway("status", "--json", "--env", "prod").has("a signal has stopped the process") {
 		t.Errorf("status does not show a replica that was replaced, and why:\n%s", p.slipway("status", "--json", "--env", "prod"))
+	}
+}
+
+// lostUID is the user of tests that lose a state folder: `slipway down --all` of the others
+// would end their supervisors.
+const lostUID = 54322
+
+// A project is moved while its service runs, and then its state folder and the whole
+// project are removed. What runs goes on, can be seen and ended from anywhere, and no
+// release is blamed.
+func TestTargets_L32_L33_LostFolder(t *testing.T) {
+	t.Parallel()
+	p := newTinyProject(t)
+	if os.Getuid() == 0 {
+		p.runAs(lostUID)
+	}
+	good := p.run().wantRun(0, "deployed").report.Release
+	good = p.checkMovedProject(good)
+	p.checkRemovedFolder(good)
+}
+
+// checkMovedProject moves the repository with its state folder. The next command in the
+// new place takes the service over.
+func (p *project) checkMovedProject(good string) (next string) {
+	p.t.Helper()
+	p.moveTo("moved")
+	if r := p.slipway("ps", "-C", "/").wantExit(0); !r.has("state folder "+p.base+"/repo/.slipway was moved to "+p.home) || !r.has(good) {
+		p.t.Errorf("ps does not show where the folder is:\n%s", r)
+	}
+	p.wantDeployed(good)
+	p.changeRound("moved")
+	next = p.run().wantRun(0, "deployed").report.Release
+	p.wantDeployed(next)
+	if all := p.supervisors(); len(all) != 1 || !strings.Contains(all[0].command, p.home) {
+		p.t.Errorf("supervisors: %v, want one in %s", all, p.home)
+	}
+	p.moveTo("again")
+	p.slipway("down", "--all").wantExit(0)
+	p.wantNoSupervisor()
+	return p.run("--deploy-only").wantRun(0, "deployed").report.Release
+}
+
+func (p *project) moveTo(name string) {
+	p.t.Helper()
+	from := p.dir
+	p.dir, p.home = filepath.Join(p.base, name), filepath.Join(p.base, name, ".slipway")
+	p.must(os.Rename(from, p.dir))
+}
+
+// checkRemovedFolder removes the state folder, and then everything.
+func (p *project) checkRemovedFolder(good string) {
+	p.t.Helper()
+	url := p.status("prod").URL
+	p.must(removeTree(p.home))
+	if r := p.slipway("status", "--json", "--env", "prod"); !r.has("of the removed state folder still runs " + good + " at " + url) {
+		p.t.Errorf("status does not mention what still runs:\n%s", r)
+	}
+	again := p.run().wantRun(0, "deployed").report.Release // on another port
+	p.wantDeployed(again)
+	if r := p.slipway("status", "--json", "--env", "prod"); !r.has("of the removed state folder still runs " + good + " at " + url) {
+		p.t.Errorf("status does not mention it after the next run:\n%s", r)
+	}
+	p.must(removeTree(p.dir))
+	p.must(os.Mkdir(p.dir, 0o755))
+	if r := p.slipway("ps").wantExit(0); strings.Count(r.stdout, "was removed; end it with") != 2 || !r.has(again) || !r.has(url) {
+		p.t.Errorf("ps does not show both supervisors:\n%s", r)
+	}
+	p.slipway("down", "--all").wantExit(0)
+	p.wantNoSupervisor()
+	p.slipway("down", "--all").wantExit(2) // no project, and no supervisor
+}
+
+// wantNoSupervisor checks that all have exited, which an idle one does after seconds.
+func (p *project) wantNoSupervisor() {
+	p.t.Helper()
+	if !p.eventually(10*time.Second, func() bool { return len(p.supervisors()) == 0 }) {
+		p.t.Errorf("down --all left %v", p.supervisors())
 	}
 }
 

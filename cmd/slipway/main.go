@@ -34,7 +34,8 @@ func main() {
 	cmd := &cli.Command{
 		App: &app.App{
 			Dir: dir, Environ: os.Environ(), Factory: catalog.NewFactory(version), Kinds: catalog.Default(), ScanDatabase: catalog.ScanDatabase,
-			OpenState: catalog.OpenState, VerifyLog: catalog.VerifyLog, Clock: time.Now,
+			Supervisors: catalog.Supervisors,
+			OpenState:   catalog.OpenState, VerifyLog: catalog.VerifyLog, Clock: time.Now,
 		},
 		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Version: version, TerminalWidth: columns,
 	}

@@ -68,6 +68,9 @@ type App struct {
 	// ScanDatabase is the machine's vulnerability database, which belongs to no
 	// project.
 	ScanDatabase func() port.ScanDatabase
+	// Supervisors are those of this user on this machine, of all projects; it may return
+	// nil, where none can run.
+	Supervisors func() port.Supervisors
 	// OpenState opens the shared state of a workspace without its records.
 	OpenState func(ctx context.Context, w Workspace) (*shared.State, error)
 	// VerifyLog applies the log of a shared state in an empty folder, and compares its

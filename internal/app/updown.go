@@ -26,13 +26,26 @@ func (a *App) Up(ctx context.Context) ([]Status, error) {
 	return a.Status(ctx, "")
 }
 
+// Stopped is what was taken down.
+type Stopped struct {
+	Environments []delivery.Environment `json:"stopped"`
+	Supervisors  []port.Supervisor      `json:"supervisors,omitempty"` // that had lost their state folder, or were named
+}
+
 // Down stops the service in the environment, or in all with an empty name, and
-// then the builders that were kept running. The history keeps the deployments.
-func (a *App) Down(ctx context.Context, env delivery.Environment) (stopped []delivery.Environment, err error) {
+// then the builders that were kept running. The history keeps the deployments. All
+// includes the supervisors that lost their state folder, also outside of any project.
+func (a *App) Down(ctx context.Context, env delivery.Environment) (stopped Stopped, err error) {
+	if _, err := a.findWorkspace(); env == "" && fault.Is(err, fault.NotFound) {
+		return a.downOutside(ctx, err)
+	}
 	err = a.withSession(ctx, func(s *session) error {
 		names := []string{string(env)}
 		if env == "" {
 			names = s.project.EnvironmentNames()
+			if stopped.Supervisors, err = a.stopLost(ctx); err != nil {
+				return err
+			}
 		}
 		for _, n := range names {
 			if env == "" && !s.deploys(delivery.Environment(n)) {
@@ -41,7 +54,7 @@ func (a *App) Down(ctx context.Context, env delivery.Environment) (stopped []del
 			if err := s.down(ctx, delivery.Environment(n)); err != nil {
 				return err
 			}
-			stopped = append(stopped, delivery.Environment(n))
+			stopped.Environments = append(stopped.Environments, delivery.Environment(n))
 		}
 		if env == "" && s.deps.Shutdown != nil {
 			return s.deps.Shutdown(ctx)

@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/git"
 	"github.com/slipway-cd/slipway/internal/adapter/httpprobe"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes"
+	"github.com/slipway-cd/slipway/internal/adapter/local"
 	"github.com/slipway-cd/slipway/internal/adapter/oci"
 	"github.com/slipway-cd/slipway/internal/adapter/oci/embedded"
 	"github.com/slipway-cd/slipway/internal/adapter/process"
@@ -155,6 +156,9 @@ func DiscardLogs() { kubernetes.DiscardLogs() }
 
 // ScanDatabase is the embedded scanner's database: one for the whole machine.
 func ScanDatabase() port.ScanDatabase { return anchore.NewFromEnv() }
+
+// Supervisors are the processes that keep services running on this machine.
+func Supervisors() port.Supervisors { return local.NewSupervisors() }
 
 // serveRegistry shows the embedded registry to other tools until ctx ends.
 func serveRegistry(ctx context.Context, open func() (*embedded.Registry, error), addr string, ready func(string)) error {

@@ -19,7 +19,7 @@ func TestCommands_JSON(t *testing.T) {
 	}
 	for _, args := range []string{
 		"plan --env dev", "status", "status --env dev", "releases", "releases --limit 0", "models", "models --group m", "cleanup --dry-run",
-		"cleanup --keep 0 --older 0s --dry-run", "up", "down --env dev", "down --all", "version", "scan db status", "registry --listen 127.0.0.1:0",
+		"cleanup --keep 0 --older 0s --dry-run", "up", "down --env dev", "down --all", "ps", "version", "scan db status", "registry --listen 127.0.0.1:0",
 	} {
 		t.Run(args, func(t *testing.T) {
 			for name, p := range map[string]*program{"fresh": fresh, "used": used} {
@@ -40,6 +40,7 @@ func TestCommands_Text(t *testing.T) {
 		"status --env dev":     "dev  nothing deployed\n",
 		"releases":             "RELEASE  CREATED  COMMIT  IMAGE  MODEL  STATE\n",
 		"models":               "MODEL  STATUS  METRICS  DIGEST  BY  WHY\n",
+		"ps":                   "no supervisor of the local target runs for you on this machine\n",
 		"scan db status":       "no database found in /nowhere\n",
 		"scan db import /a.db": "grype database of ",
 		"down --env dev":       "dev is down\n",

@@ -34,23 +34,24 @@ environments:
 // program is the command line with fake steps that return the given results, in a
 // temporary folder.
 type program struct {
-	t        *testing.T
-	dir      string
-	environ  []string
-	objects  *fake.ObjectStore         // of the shared state
-	results  map[step.Kind]step.Result // default: succeeded
-	target   *fake.Target
-	anchored *fake.AnchoredTarget                                 // instead of target
-	log      port.RecordLog                                       // that the records are in
-	branches map[string]string                                    // slipway.yaml of branches of origin; "": the default branch, which is main
-	observe  func(delivery.Environment) (port.Observation, error) // instead of the target's observation
-	clock    func() time.Time                                     // default: time.Now
-	zone     *time.Location
-	files    []string                                                                       // of the commit; default: main.go
-	dirty    bool                                                                           // with uncommitted changes
-	buildkit error                                                                          // why there is none
-	width    int                                                                            // of the terminal; 0: none
-	does     map[step.Kind]func(r step.Request, records *sqlite.Store) (step.Result, error) // instead of results
+	t           *testing.T
+	dir         string
+	environ     []string
+	objects     *fake.ObjectStore         // of the shared state
+	results     map[step.Kind]step.Result // default: succeeded
+	target      *fake.Target
+	anchored    *fake.AnchoredTarget                                 // instead of target
+	log         port.RecordLog                                       // that the records are in
+	branches    map[string]string                                    // slipway.yaml of branches of origin; "": the default branch, which is main
+	observe     func(delivery.Environment) (port.Observation, error) // instead of the target's observation
+	clock       func() time.Time                                     // default: time.Now
+	zone        *time.Location
+	files       []string                                                                       // of the commit; default: main.go
+	dirty       bool                                                                           // with uncommitted changes
+	buildkit    error                                                                          // why there is none
+	supervisors port.Supervisors                                                               // of this machine
+	width       int                                                                            // of the terminal; 0: none
+	does        map[step.Kind]func(r step.Request, records *sqlite.Store) (step.Result, error) // instead of results
 
 	mu  sync.Mutex
 	ran []string // names of steps, in order of start
@@ -103,7 +104,7 @@ func (p *program) runIn(ctx context.Context, args ...string) output {
 	cmd := cli.Command{
 		App: &app.App{
 			Dir: p.dir, Environ: append([]string{"SLIPWAY_CACHE_DIR=" + p.dir + "-cache"}, p.environ...), Factory: p.dependencies, Clock: p.now,
-			Kinds: catalog.Default(), ScanDatabase: func() port.ScanDatabase { return scanDatabase{} },
+			Kinds: catalog.Default(), ScanDatabase: func() port.ScanDatabase { return scanDatabase{} }, Supervisors: func() port.Supervisors { return p.supervisors },
 			OpenState: p.openState, VerifyLog: catalog.VerifyLog,
 		},
 		Args: args, Stdout: &stdout, Stderr: &stderr, Version: "1.2.3", Zone: p.zone, TerminalWidth: func() int { return p.width },

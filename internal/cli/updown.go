@@ -54,32 +54,50 @@ func deployAgain(env delivery.Environment) string {
 func (c *Command) down() *cobra.Command {
 	var env string
 	var all bool
+	var pid int
 	cmd := &cobra.Command{
 		Use: "down", Short: "Stop the service in an environment, or everything with --all", Args: noArgs,
-		Example: "  slipway down --env prod\n  slipway down --all",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if env == "" && !all {
+		Long: `Stop the service in an environment, or everything with --all: every environment, the build
+daemon, and all supervisors of the local target whose state folder was moved or removed,
+which no other command finds; these also outside of any project. --pid ends one supervisor
+of any project. ` + "`slipway ps`" + ` lists them.`,
+		Example: "  slipway down --env prod\n  slipway down --all\n  slipway down --pid 4711",
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if env == "" && !all && pid == 0 {
 				return fault.New(fault.Invalid, "an environment is required").Hint("pass --env ENV or --all")
 			}
-			stopped, err := c.App.Down(cmd.Context(), delivery.Environment(env))
+			var stopped app.Stopped
+			if pid != 0 {
+				stopped, err = c.App.StopSupervisor(cmd.Context(), pid)
+			} else {
+				stopped, err = c.App.Down(cmd.Context(), delivery.Environment(env))
+			}
 			if err != nil {
 				return err
 			}
 			if c.json {
-				c.printJSON(map[string]any{"stopped": stopped})
+				c.printJSON(stopped)
 				return nil
 			}
-			for _, e := range stopped {
-				fmt.Fprintf(c.Stdout, "%s is down\n", e)
-			}
-			if len(stopped) == 1 {
-				fmt.Fprintf(c.Stdout, "deploy it again with `%s`\n", deployAgain(stopped[0]))
-			}
+			c.printStopped(stopped)
 			return nil
 		},
 	}
 	cmd.Flags().StringVarP(&env, "env", "e", "", "environment")
-	cmd.Flags().BoolVar(&all, "all", false, "every environment, and the build daemon")
-	excludeEachOther(cmd, "env", "all")
+	cmd.Flags().BoolVar(&all, "all", false, "every environment, the build daemon, and supervisors without a state folder")
+	cmd.Flags().IntVar(&pid, "pid", 0, "the supervisor with this process ID, of whatever project")
+	excludeEachOther(cmd, "env", "all", "pid")
 	return cmd
+}
+
+func (c *Command) printStopped(stopped app.Stopped) {
+	for _, s := range stopped.Supervisors {
+		fmt.Fprintf(c.Stdout, "supervisor %d of %s has exited\n", s.PID, s.Home)
+	}
+	for _, e := range stopped.Environments {
+		fmt.Fprintf(c.Stdout, "%s is down\n", e)
+	}
+	if len(stopped.Environments) == 1 {
+		fmt.Fprintf(c.Stdout, "deploy it again with `%s`\n", deployAgain(stopped.Environments[0]))
+	}
 }

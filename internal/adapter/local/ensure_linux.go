@@ -37,17 +37,22 @@ func (t *Target) call(ctx context.Context, path string, body, value any, say fun
 }
 
 // ensure starts a supervisor unless one with the same protocol version, and at
-// least that revision, is running.
+// least that revision, is running here.
 func (t *Target) ensure(ctx context.Context, revision int, say func(string)) error {
 	deadline := time.Now().Add(30 * time.Second)
 	for time.Now().Before(deadline) {
 		hello, err := t.hello(ctx)
 		switch {
-		case err == nil && hello.Protocol == supervisor.Protocol && hello.Revision >= revision:
+		case err == nil && hello.Protocol == supervisor.Protocol && hello.Revision >= revision && !hello.Moved:
 			return nil
 		case err == nil && hello.Protocol > supervisor.Protocol:
 			return fault.New(fault.Conflict, "use the supervisor in %s: it was started by a newer Slipway (protocol %d, this version supports %d)", t.cfg.Dir, hello.Protocol, supervisor.Protocol).
 				Hint("use that version, or stop the supervisor with that version's `slipway down`")
+		case err == nil && hello.Moved:
+			say("the state folder was moved: the supervisor starts again where it is now, and its replicas with it")
+			if err := t.Down(ctx); err != nil {
+				return err
+			}
 		case err == nil:
 			say("replacing the supervisor of an older version; its replicas restart")
 			if err := t.Down(ctx); err != nil {

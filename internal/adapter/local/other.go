@@ -64,7 +64,10 @@ func (*Target) Restore(context.Context) error { return needsLinux() }
 // Down is not supported.
 func (*Target) Down(context.Context) error { return needsLinux() }
 
-// Hidden handles no command on this system.
+// NewSupervisors returns nil: none runs on this system.
+func NewSupervisors() port.Supervisors { return nil }
+
+// RunInternal handles no command on this system.
 func RunInternal(context.Context, []string, io.Writer) (code int, handled bool) { return 0, false }
 
 // Supervise is not supported.

@@ -76,6 +76,7 @@ func (t *Target) Observe(ctx context.Context, service string, env delivery.Envir
 	if running {
 		err := t.send(ctx, supervisor.CallObserve, environmentRequest(service, env), &observation, orDiscard(nil))
 		if err == nil || !errors.Is(err, errUnavailable) {
+			observation.Notes = append(observation.Notes, t.lostSupervisors(service, env)...)
 			return observation, err
 		}
 	}
@@ -88,6 +89,7 @@ func (t *Target) Observe(ctx context.Context, service string, env delivery.Envir
 	if saved.Promoted != nil {
 		observation.Notes = []string{fmt.Sprintf("%s should be running, but its supervisor is stopped: start it with `slipway up`", saved.Promoted.Release)}
 	}
+	observation.Notes = append(observation.Notes, t.lostSupervisors(service, env)...)
 	return observation, nil
 }
 

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/slipway-cd/slipway/internal/fault"
 )
 
 // hostFiles are shared with the container, as is the network.
@@ -23,7 +25,7 @@ var deviceNodes = [...]string{"null", "zero", "full", "random", "urandom"}
 func createMountPoints(rootfs string, model bool) error {
 	root, err := os.OpenRoot(rootfs)
 	if err != nil {
-		return fmt.Errorf("open the image root: %w", err)
+		return imageRootError("open the image root", err)
 	}
 	defer root.Close()
 	places := []string{"proc", "dev", "tmp", "etc"}
@@ -32,7 +34,7 @@ func createMountPoints(rootfs string, model bool) error {
 	}
 	for _, p := range places {
 		if err := root.Mkdir(p, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("create /%s in the image root: %w", p, err)
+			return imageRootError("create /"+p+" in the image root", err)
 		}
 		if i, err := root.Lstat(p); err != nil || !i.IsDir() {
 			return fmt.Errorf("/%s of the image is not a directory and cannot be used as a mount point", p)
@@ -43,10 +45,19 @@ func createMountPoints(rootfs string, model bool) error {
 		if err == nil {
 			f.Close()
 		} else if !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("create /%s in the image root: %w", p, err)
+			return imageRootError("create /"+p+" in the image root", err)
 		}
 	}
 	return nil
+}
+
+// imageRootError is the error of a change of the image root. What is not found was
+// removed by another program, which is not the image's fault.
+func imageRootError(act string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.Unavailable, "%s: the unpacked image is being removed", act).Cause(err)
+	}
+	return fmt.Errorf("%s: %w", act, err)
 }
 
 // sharedHostFiles returns the host files that can be mounted over the image's

@@ -113,7 +113,7 @@ func (s *Supervisor) endCall() {
 }
 
 func (s *Supervisor) hello(context.Context, []byte, func(string)) (any, error) {
-	return HelloResponse{Protocol: Protocol, PID: os.Getpid(), Runtime: s.cfg.Runtime.Name(), Revision: Revision}, nil
+	return HelloResponse{Protocol: Protocol, PID: os.Getpid(), Runtime: s.cfg.Runtime.Name(), Revision: Revision, Moved: s.cfg.folder.check() != nil}, nil
 }
 
 // stop shuts the supervisor down; with OnlyIdle only if no release is deployed

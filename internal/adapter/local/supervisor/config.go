@@ -27,7 +27,8 @@ type Config struct {
 	Log           *log.Logger       // default: discarded
 	Now           func() time.Time
 
-	ports *ports
+	ports  *ports
+	folder *folder // Dir
 }
 
 func (c *Config) setDefaults() {

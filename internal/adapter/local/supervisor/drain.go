@@ -59,3 +59,15 @@ func (e *environment) waitDrained(ctx context.Context) error {
 		}
 	}
 }
+
+// avoid makes requests go to other replicas. It reports false if there are none: then
+// requests wait for this one, which may only be busy.
+func (g *group) avoid(e endpoint) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if addresses, _ := g.pool.Addresses(); len(addresses) < 2 {
+		return false
+	}
+	g.pool.Remove(e.address)
+	return true
+}

@@ -37,6 +37,9 @@ type group struct {
 // of the release.
 func newGroup(cfg *Config, o ReleaseRequest) (*group, error) {
 	spec, note, err := containerSpec(o)
+	if lost := cfg.folder.check(); err != nil && lost != nil {
+		return nil, fmt.Errorf("start %s: %w", o, lost)
+	}
 	if err != nil {
 		return nil, fault.New(fault.Failed, "start %s", o).Cause(err)
 	}
@@ -55,7 +58,7 @@ func newGroup(cfg *Config, o ReleaseRequest) (*group, error) {
 	for i := range max(1, o.Spec.Workload.Replicas) {
 		name := fmt.Sprintf("%s-%d", o.Release, i+1)
 		r := &replica{
-			cfg: cfg, name: name, spec: spec, readyPath: path, group: g, pool: g.pool, notify: g.notify,
+			cfg: cfg, name: name, spec: spec, readyPath: path, avoid: g.avoid, pool: g.pool, notify: g.notify,
 			log:           replicaLog(cfg, o, name),
 			stopRequested: make(chan struct{}), done: make(chan struct{}),
 			status: port.Replica{Name: name, Release: o.Release, State: port.ReplicaStarting},

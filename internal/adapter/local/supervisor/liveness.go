@@ -18,8 +18,6 @@ import (
 const (
 	// retryInterval is the time between two probes of one that did not respond.
 	retryInterval = time.Second
-	// probeTimeout is how long one may take.
-	probeTimeout = 2 * time.Second
 	// minMissed is how many probes in a row it has to miss until anything is done.
 	minMissed = 2
 	// busyFactor is how much longer one may be silent that computes: a service that
@@ -109,7 +107,7 @@ func (r *replica) watch(ctx context.Context, e endpoint) error {
 				}
 				return err
 			}
-			avoided = avoided || r.group.avoid(e)
+			avoided = avoided || r.avoid(e)
 		case l.missed == 0 && r.state() == port.ReplicaUnresponsive:
 			if avoided {
 				avoided = false
@@ -129,18 +127,6 @@ const finishTimeout = time.Second
 func finishRequests(ctx context.Context, c *container.Container) {
 	c.Signal(syscall.SIGCONT)
 	_ = wait.Sleep(ctx, finishTimeout) // it has exited
-}
-
-// avoid makes requests go to other replicas. It reports false if there are none: then
-// requests wait for this one, which may only be busy.
-func (g *group) avoid(e endpoint) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if addresses, _ := g.pool.Addresses(); len(addresses) < 2 {
-		return false
-	}
-	g.pool.Remove(e.address)
-	return true
 }
 
 // recover marks the replica as ready again; its last end is what it was.

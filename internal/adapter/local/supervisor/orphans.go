@@ -107,6 +107,11 @@ func killProcess(ctx context.Context, p process) error {
 	if err := unix.PidfdSendSignal(fd, syscall.SIGKILL, nil, 0); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return err
 	}
+	return waitExit(ctx, fd)
+}
+
+// waitExit waits until the process of a pidfd has exited.
+func waitExit(ctx context.Context, fd int) error {
 	for {
 		polled := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		n, err := unix.Poll(polled, int((100 * time.Millisecond).Milliseconds()))

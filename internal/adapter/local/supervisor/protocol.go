@@ -41,6 +41,7 @@ type HelloResponse struct {
 	Protocol int    `json:"protocol"`
 	PID      int    `json:"pid"`
 	Runtime  string `json:"runtime"`
+	Moved    bool   `json:"moved,omitempty"`    // its folder is not where it was any more
 	Revision int    `json:"revision,omitempty"` // of what it can do, see ReleaseRequest.Revision
 }
 

@@ -15,6 +15,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/wait"
 )
 
+// probeTimeout is how long a replica may take to respond to a probe.
+const probeTimeout = 2 * time.Second
+
 // isReady reports whether a response has a status of success: a service may have
 // nothing to say (204).
 func isReady(status int) bool { return status >= 200 && status <= 299 }

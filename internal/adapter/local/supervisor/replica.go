@@ -31,10 +31,10 @@ type replica struct {
 	name      string
 	spec      container.Spec // without PORT
 	readyPath string         // path
-	group     *group
 	pool      *proxy.Pool
 	log       *logFile
-	notify    func() // called after every change
+	notify    func()              // called after every change
+	avoid     func(endpoint) bool // makes requests go to others, if there are any
 
 	stopRequested chan struct{} // closed to stop it
 	done          chan struct{} // closed when it has stopped
@@ -129,7 +129,7 @@ func (r *replica) runOnce() (cause string, err error) {
 	in.Close()
 	if err != nil {
 		<-logged
-		return err.Error() + formatTail(r.log.tail()), startTrouble(err)
+		return err.Error() + formatTail(r.log.tail()), cmp.Or(r.cfg.folder.check(), startTrouble(err))
 	}
 	e := endpoint{container: b, port: at, address: fmt.Sprintf("127.0.0.1:%d", at), readyPath: r.readyPath}
 	if spec.Port != 0 {
@@ -166,7 +166,7 @@ func (r *replica) explain(exit container.Exit, problem error) (cause string, err
 // startTrouble returns the error of a start if the machine is to blame: it has run
 // out of disk space, memory, processes or open files.
 func startTrouble(err error) error {
-	if fault.Is(err, fault.Denied) { // this machine forbids namespaces
+	if fault.Is(err, fault.Denied) || fault.Is(err, fault.Unavailable) { // no namespaces are permitted, or the files are gone
 		return err
 	}
 	if fault.FileKind(err) != fault.Exhausted {
@@ -312,6 +312,9 @@ func (r *replica) startError(o ReleaseRequest, status port.Replica) error {
 	if stopped {
 		f = r.failure("start %s: %s: %s", o, status.Name, status.Cause)
 	}
+	if lost := r.cfg.folder.checkContent(r.spec.Rootfs, r.spec.Model); lost != nil {
+		return r.failure("start %s: %v", o, lost).Hint("%s", fault.HintOf(lost))
+	}
 	if fault.IsInfrastructure(f) {
 		return r.failure("start %s: this machine could not run %s: %s", o, status.Name, status.Cause).
 			Hint("%s", cmp.Or(fault.HintOf(trouble), "the release was not tried, and the previous one is unaffected: fix the machine, and run again"))
@@ -348,11 +351,15 @@ func startHint(cause string) string {
 // machine.
 func (r *replica) failure(format string, args ...any) *fault.Error {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.trouble == nil {
+	trouble := r.trouble
+	r.mu.Unlock()
+	if trouble == nil {
+		trouble = r.cfg.folder.checkContent(r.spec.Rootfs, r.spec.Model)
+	}
+	if trouble == nil {
 		return fault.New(fault.Failed, format, args...)
 	}
-	return fault.New(fault.KindOf(r.trouble), format, args...).Infrastructure()
+	return fault.New(fault.KindOf(trouble), format, args...).Infrastructure()
 }
 
 // formatTail formats the end of a log for an error.

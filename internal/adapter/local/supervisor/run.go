@@ -32,6 +32,7 @@ func Run(ctx context.Context, cfg Config, ready func()) error {
 		return err
 	}
 	defer lock.Close()
+	cfg.folder = &folder{dir: cfg.Dir, lock: lock}
 	if err := killOrphans(ctx, cfg.Dir); err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func Run(ctx context.Context, cfg Config, ready func()) error {
 	}
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	s := &Supervisor{cfg: &cfg, store: &store{dir: cfg.Dir, state: state}, cancel: end, envs: map[string]*environment{}}
+	s := &Supervisor{cfg: &cfg, store: newStore(&cfg, state), cancel: end, envs: map[string]*environment{}}
 	s.restore(ctx)
 	s.idle = time.AfterFunc(cfg.IdleTimeout, s.stopIfIdle)
 	return s.serve(ctx, listener, ready)

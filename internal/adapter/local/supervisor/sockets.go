@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/adapter/local/container"
@@ -40,6 +41,11 @@ func findHolder(proc string, sockets map[string]bool) string {
 			continue
 		}
 		pid := filepath.Base(filepath.Dir(filepath.Dir(link)))
+		if n, err := strconv.Atoi(pid); err == nil && n != os.Getpid() {
+			if who := describeProcess(proc, n); who != "" {
+				return who
+			}
+		}
 		comm, _ := os.ReadFile(filepath.Join(proc, pid, "comm")) // it may have exited
 		return fmt.Sprintf("process %s (%s)", pid, strings.TrimSpace(string(comm)))
 	}

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/slipway-cd/slipway/internal/atomicfile"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -79,15 +81,59 @@ func ReadState(dir string) (State, error) {
 	if s.Environments == nil {
 		s.Environments = map[string]EnvironmentState{}
 	}
+	for _, e := range s.Environments { // the folder may have been moved
+		e.Promoted.relocate(dir)
+		e.Staged.relocate(dir)
+	}
 	return s, nil
 }
 
 // store keeps the state in memory and on disk.
 type store struct {
-	dir string
+	dir   string
+	check func() error // why nothing can be saved; nil: not known
 
-	mu    sync.Mutex
-	state State
+	mu        sync.Mutex
+	state     State
+	published *os.File // see publish
+}
+
+func newStore(cfg *Config, state State) *store {
+	s := &store{dir: cfg.Dir, check: cfg.folder.check, state: state}
+	s.publish()
+	return s
+}
+
+// memoryFile is the name of the file in memory in which a supervisor keeps what it runs:
+// the one in the folder can be moved, removed or out of date on a full disk.
+const memoryFile = "slipway-supervisor-state"
+
+// publish keeps what this supervisor runs in memory, for Instances. The caller holds mu.
+// An error loses only what commands can show.
+func (s *store) publish() {
+	raw, err := json.Marshal(s.state)
+	if err != nil {
+		return
+	}
+	fd, err := unix.MemfdCreate(memoryFile, unix.MFD_CLOEXEC)
+	if err != nil {
+		return
+	}
+	next := os.NewFile(uintptr(fd), memoryFile)
+	if _, err := next.Write(raw); err != nil {
+		next.Close()
+		return
+	}
+	if s.published != nil {
+		s.published.Close()
+	}
+	s.published = next
+}
+
+// set changes the state in memory. The caller holds mu.
+func (s *store) set(next State) {
+	s.state = next
+	s.publish()
 }
 
 func (s *store) get(key string) (EnvironmentState, bool) {
@@ -121,7 +167,7 @@ func (s *store) unstage(key string, e EnvironmentState) error {
 	if err != nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.state = s.with(key, &e)
+		s.set(s.with(key, &e))
 	}
 	return err
 }
@@ -149,8 +195,20 @@ func (s *store) change(key string, e *EnvironmentState) error {
 		return err
 	}
 	if err := atomicfile.Write(filepath.Join(s.dir, "state.json"), append(raw, '\n'), 0o600); err != nil {
+		if s.check != nil {
+			if lost := s.check(); lost != nil {
+				return lost
+			}
+		}
 		return fault.New(fault.Exhausted, "save the state of the local target").Hint("nothing was changed; is the disk full?").Cause(err)
 	}
-	s.state = next
+	s.set(next)
 	return nil
+}
+
+// relocate makes the paths of a release valid in the folder.
+func (p *ReleaseSpec) relocate(dir string) {
+	if p != nil {
+		p.Spec.Rootfs, p.Spec.Model = inFolder(dir, p.Spec.Rootfs), inFolder(dir, p.Spec.Model)
+	}
 }

@@ -127,7 +127,7 @@ func TestReplicaStartError(t *testing.T) {
 		{"its port taken again and again", fault.New(fault.Conflict, "find a port that stays free").Cause(&portTakenError{20001, "process 1 (x)"}), fault.Conflict},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := &replica{trouble: c.trouble}
+			r := &replica{cfg: &Config{}, trouble: c.trouble}
 			err := r.startError(ReleaseRequest{Service: "s", Environment: "e", Release: "r-aaaaaaaaaaaa"}, port.Replica{Name: "r-aaaaaaaaaaaa-1", Cause: "why"})
 			if !fault.Is(err, c.kind) || fault.IsInfrastructure(err) != (c.kind != fault.Failed) {
 				t.Errorf("error = %v (%s, of the infrastructure: %v), want %s", err, fault.KindOf(err), fault.IsInfrastructure(err), c.kind)
