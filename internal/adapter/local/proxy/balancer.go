@@ -44,8 +44,9 @@ func (balancer) RoundTrip(req *http.Request) (*http.Response, error) {
 // attempt is one attempt with one replica. It is set by the transport's goroutines.
 type attempt struct {
 	mu        sync.Mutex
-	conn      *countingConn // nil: not connected
-	before    int64         // bytes that it had sent
+	connected bool
+	conn      *countingConn // nil: that of other requests, too
+	before    int64         // bytes that conn had sent
 	reused    bool
 	responded bool
 }
@@ -54,8 +55,8 @@ func (a *attempt) failure(req *http.Request, x *exchange) failure {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return failure{
-		connected:  a.conn != nil,
-		sent:       a.conn != nil && a.conn.written.Load() != a.before,
+		connected:  a.connected,
+		sent:       a.conn == nil || a.conn.written.Load() != a.before,
 		reused:     a.reused,
 		responded:  a.responded,
 		kept:       !x.streaming,
@@ -68,16 +69,17 @@ func (a *attempt) trace() *httptrace.ClientTrace {
 		GetConn: func(string) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			a.conn = nil // the transport has not sent what it sends again
+			a.connected = false // the transport has not sent what it sends again
 		},
 		GotConn: func(i httptrace.GotConnInfo) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			a.reused = i.Reused
-			if c, ok := i.Conn.(*countingConn); ok {
-				a.conn, a.before = c, c.written.Load()
+			a.connected, a.reused = true, i.Reused
+			if a.conn, _ = i.Conn.(*countingConn); a.conn != nil {
+				a.before = a.conn.written.Load()
 			}
 		},
+		WroteHeaderField: func(string, []string) { a.connect() }, // HTTP/2 has no GotConn
 		GotFirstResponseByte: func() {
 			a.mu.Lock()
 			defer a.mu.Unlock()
@@ -86,12 +88,18 @@ func (a *attempt) trace() *httptrace.ClientTrace {
 	}
 }
 
+func (a *attempt) connect() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.connected = true
+}
+
 func (a *attempt) request(req *http.Request, x *exchange) *http.Request {
 	out := req.Clone(httptrace.WithClientTrace(req.Context(), a.trace()))
 	out.URL.Host = x.backend.address
 	switch {
 	case x.streaming:
-		out.Body = unclosedBody{req.Body} // a refused connection must not close it
+		out.Body = &streamedBody{x.original, a}
 	case x.body != nil:
 		out.Body = io.NopCloser(bytes.NewReader(x.body))
 		out.ContentLength = int64(len(x.body))
@@ -118,9 +126,27 @@ func preventResend(out *http.Request) {
 	}
 }
 
-type unclosedBody struct{ io.Reader }
+// streamedBody is a body that is not kept. A refused connection must not close it.
+type streamedBody struct {
+	io.ReadCloser
+	attempt *attempt
+}
 
-func (unclosedBody) Close() error { return nil }
+// Read is called when the head of the request was sent, and no sooner.
+func (b *streamedBody) Read(into []byte) (int, error) {
+	b.attempt.connect()
+	return b.ReadCloser.Read(into)
+}
+
+func (b *streamedBody) Close() error {
+	b.attempt.mu.Lock()
+	connected := b.attempt.connected
+	b.attempt.mu.Unlock()
+	if !connected {
+		return nil
+	}
+	return b.ReadCloser.Close()
+}
 
 // countingConn counts the bytes that were sent.
 type countingConn struct {

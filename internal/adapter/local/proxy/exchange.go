@@ -16,9 +16,10 @@ import (
 type exchange struct {
 	route
 	start       time.Time
-	body        []byte // kept to send it again
-	kept        int64  // bytes of the budget
-	streaming   bool   // the body is not kept
+	body        []byte        // kept to send it again
+	kept        int64         // bytes of the budget
+	streaming   bool          // the body is not kept
+	original    io.ReadCloser // the body; that of the reverse proxy does not close it
 	grpc        bool
 	sampling    *sampling
 	status      int

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,29 +30,31 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{route: route{proxy: p, probe: r.Header.Get(port.ProbeHeader) != ""}, grpc: isGRPC(r)}
 	defer x.finish(r.Context())
 	if r.Body != nil && r.Body != http.NoBody && r.ProtoMajor == 1 {
-		r.Body = &progressBody{r.Body, http.NewResponseController(w)}
+		r.Body = &progressBody{r.Body, http.NewResponseController(w), p.cfg.StallTimeout}
 	}
 	if err := x.keepBody(r); err != nil {
 		x.clientGone = true
 		http.Error(w, "slipway: read the request: "+err.Error(), http.StatusBadRequest)
 		return
 	}
+	x.original = r.Body
 	x.sampling = p.startSampling(r.Method, r.URL.RequestURI())
 	x.start = p.cfg.Now() // a slow upload does not count as latency
 	p.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
 	x.completed = true
 }
 
-// progressBody ends a body of which nothing came for maxStall.
+// progressBody ends a body of which nothing came for a time.
 type progressBody struct {
 	io.ReadCloser
 	conn *http.ResponseController
+	max  time.Duration
 }
 
 func (b *progressBody) Read(into []byte) (int, error) {
-	_ = b.conn.SetReadDeadline(time.Now().Add(maxStall)) // tests have connections without deadlines
+	_ = b.conn.SetReadDeadline(time.Now().Add(b.max)) // tests have connections without deadlines
 	n, err := b.ReadCloser.Read(into)
-	if err != nil {
+	if errors.Is(err, io.EOF) { // otherwise the rest is not waited for either
 		_ = b.conn.SetReadDeadline(time.Time{})
 	}
 	return n, err

@@ -25,7 +25,14 @@ type Config struct {
 	MaxKept      int64         // bytes of all bodies that are kept at a time; default 64 MiB
 	Sample       Sampler       // nil: no bodies are sampled
 	Log          *log.Logger   // nil: discarded
-	Now          func() time.Time
+
+	// Limits of the clients of Listen.
+	HeaderTimeout  time.Duration // for a header, from its first byte to its last; default 10 s
+	StallTimeout   time.Duration // without a byte of a body, or of a response that is taken; default 30 s
+	IdleTimeout    time.Duration // between requests; default 3 min
+	MaxConnections int           // of a server; those that wait longest for a request make room; default 10,000
+
+	Now func() time.Time
 }
 
 // Proxy sends requests to the current pool. It is an http.Handler, and Listen
@@ -44,15 +51,13 @@ type Proxy struct {
 
 // New returns a proxy without a pool, which responds with 503 until Switch.
 func New(cfg Config) *Proxy {
-	if cfg.ReadyTimeout == 0 {
-		cfg.ReadyTimeout = 5 * time.Second
-	}
-	if cfg.MaxRetryBody == 0 {
-		cfg.MaxRetryBody = 1 << 20
-	}
-	if cfg.MaxKept == 0 {
-		cfg.MaxKept = 64 << 20
-	}
+	setDefault(&cfg.ReadyTimeout, 5*time.Second)
+	setDefault(&cfg.MaxRetryBody, 1<<20)
+	setDefault(&cfg.MaxKept, 64<<20)
+	setDefault(&cfg.HeaderTimeout, 10*time.Second)
+	setDefault(&cfg.StallTimeout, 30*time.Second)
+	setDefault(&cfg.IdleTimeout, 3*time.Minute)
+	setDefault(&cfg.MaxConnections, 10_000)
 	if cfg.Log == nil {
 		cfg.Log = log.New(io.Discard, "", 0)
 	}
@@ -62,6 +67,13 @@ func New(cfg Config) *Proxy {
 	p := &Proxy{cfg: cfg, bodies: budget{max: cfg.MaxKept}, changed: make(chan struct{})}
 	p.reverse = newReverseProxy(p)
 	return p
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
 }
 
 // Switch directs all new requests to the pool (nil: 503) and returns the previous

@@ -142,7 +142,11 @@ func TestSwitch_LosesNoRequest(t *testing.T) {
 				client := &http.Client{Transport: &http.Transport{DisableKeepAlives: i%2 == 0}}
 				defer client.CloseIdleConnections()
 				for ctx.Err() == nil {
-					resp, err := client.Post(r.url+"/predict", "application/json", strings.NewReader(`{"price": 1}`))
+					var body io.Reader = strings.NewReader(`{"price": 1}`)
+					if i >= 4 {
+						body = io.MultiReader(body) // chunked
+					}
+					resp, err := client.Post(r.url+"/predict", "application/json", body)
 					if err == nil {
 						_, err = io.Copy(io.Discard, resp.Body)
 						resp.Body.Close()

@@ -23,8 +23,9 @@ type route struct {
 	pool    *Pool // held until release
 	backend *backend
 	tried   map[*backend]bool
-	resends int  // after a replica may have read the request
-	probe   bool // a health probe, which is not recorded
+	until   time.Time // it waits for replicas, in all; zero: it has not begun to
+	resends int       // after a replica may have read the request
+	probe   bool      // a health probe, which is not recorded
 }
 
 // pick chooses the replica of the current release with the fewest requests that was
@@ -37,7 +38,10 @@ func (r *route) pick(ctx context.Context) error {
 			return nil
 		}
 	}
-	deadline := time.NewTimer(r.proxy.cfg.ReadyTimeout)
+	if r.until.IsZero() {
+		r.until = time.Now().Add(r.proxy.cfg.ReadyTimeout)
+	}
+	deadline := time.NewTimer(time.Until(r.until))
 	defer deadline.Stop()
 	for {
 		switched := r.proxy.switched()

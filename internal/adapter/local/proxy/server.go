@@ -13,14 +13,6 @@ import (
 	"time"
 )
 
-// Limits of clients.
-const (
-	maxHeaderTime  = 10 * time.Second // from its first byte to its last
-	maxStall       = 30 * time.Second // without a byte of a body, or of a response that is taken
-	maxIdleTime    = 3 * time.Minute  // between requests
-	maxConnections = 10_000           // of a server; those that wait longest for a request make room
-)
-
 // Server serves a proxy on a loopback port.
 type Server struct {
 	proxy    *Proxy
@@ -52,7 +44,7 @@ func Listen(p *Proxy, port int, logger *log.Logger) (*Server, error) {
 		sessions: map[*session]bool{}, stop: make(chan struct{}),
 		scratch: sync.Pool{New: func() any { return &scratch{} }},
 	}
-	s.general = &http.Server{Handler: p, ReadHeaderTimeout: maxHeaderTime, IdleTimeout: maxIdleTime, ErrorLog: logger, Protocols: &http.Protocols{}}
+	s.general = &http.Server{Handler: p, ReadHeaderTimeout: p.cfg.HeaderTimeout, IdleTimeout: p.cfg.IdleTimeout, ErrorLog: logger, Protocols: &http.Protocols{}}
 	s.general.Protocols.SetHTTP1(true)
 	s.general.Protocols.SetUnencryptedHTTP2(true)
 	s.ended.Go(func() { _ = s.general.Serve(s.handed) }) // it ends when it is shut down
@@ -130,7 +122,7 @@ func (s *Server) add(x *session) bool {
 	if s.closing.Load() {
 		return false
 	}
-	if len(s.sessions) >= maxConnections && !s.dropOldest() {
+	if len(s.sessions) >= s.proxy.cfg.MaxConnections && !s.dropOldest() {
 		return false
 	}
 	s.sessions[x] = true

@@ -32,7 +32,7 @@ func (x *session) phase() phase { return phase(x.state.Load() & (1<<phaseBits - 
 // costs no timer, and often enough to see that a client has gone.
 const sweepInterval = 200 * time.Millisecond
 
-// sweep ends what clients let wait for too long.
+// sweep ends what clients keep waiting for too long.
 func (s *Server) sweep() {
 	tick := time.NewTicker(sweepInterval)
 	defer tick.Stop()
@@ -57,13 +57,14 @@ func (x *session) check(now time.Time) {
 		return
 	}
 	var limit time.Duration
+	cfg := &x.server.proxy.cfg
 	switch x.phase() {
 	case idle:
-		limit = maxIdleTime
+		limit = cfg.IdleTimeout
 	case header:
-		limit = maxHeaderTime
+		limit = cfg.HeaderTimeout
 	case body, writing:
-		limit = maxStall
+		limit = cfg.StallTimeout
 	case waiting:
 		if x.isClientGone() {
 			x.abort()

@@ -65,8 +65,9 @@ func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
 // maxLengthDigits keeps lengths far from overflow.
 const maxLengthDigits = 15
 
+// parseLength takes the only form of a number: zeros in front may mean an octal one.
 func parseLength(value []byte) (n int64, ok bool) {
-	if len(value) == 0 || len(value) > maxLengthDigits {
+	if len(value) == 0 || len(value) > maxLengthDigits || len(value) > 1 && value[0] == '0' {
 		return 0, false
 	}
 	for _, c := range value {
