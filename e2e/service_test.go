@@ -31,6 +31,7 @@ type status struct {
 	By       string `json:"by"`
 	Replaced string `json:"replaced"`
 	Health   string `json:"health"`
+	Traffic  string `json:"traffic"`
 	Replicas []struct {
 		Name, Release, State string
 		Restarts             int

@@ -194,7 +194,7 @@ func addHeld(b *block, st app.Status) {
 	}
 	b.addField(12, "held", fmt.Sprintf("%s (run %s): %s", d.Release, d.Run, d.Reason))
 	if st.Traffic == d.Instance() {
-		b.addField(11, "traffic", fmt.Sprintf("%s, until a person decides: `slipway rollback --env %s`, or a run that is accepted", d.Release, d.Environment))
+		b.addField(11, "traffic", fmt.Sprintf("%s; roll back: `slipway rollback --env %s`", d.Release, d.Environment))
 	}
 }
 

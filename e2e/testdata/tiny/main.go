@@ -21,10 +21,12 @@ import (
 
 type service struct {
 	behaviour, release, model string
+	begun                     time.Time
 }
 
 func main() {
 	s := service{behaviour: behaviour, release: os.Getenv("SLIPWAY_RELEASE"), model: os.Getenv("MODEL_VERSION")}
+	s.begun = time.Now()
 	if b := os.Getenv("TINY_BEHAVIOUR"); b != "" {
 		s.behaviour = b
 	}
@@ -35,6 +37,9 @@ func main() {
 
 func (s service) run() error {
 	switch s.behaviour {
+	case "hangs":
+		fmt.Println("there is no database yet")
+		time.Sleep(time.Hour)
 	case "migrates":
 		fmt.Println("the tables are as they should be")
 		return nil
@@ -50,7 +55,9 @@ func (s service) run() error {
 	if len(weights) == 0 {
 		return fmt.Errorf("refuse to start: the model is empty")
 	}
+	time.Sleep(duration("TINY_START_AFTER"))
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /live", s.live)
 	mux.HandleFunc("GET /health", s.health)
 	mux.HandleFunc("GET /ready", s.ready)
 	mux.HandleFunc("POST /predict", s.predict)
@@ -88,6 +95,21 @@ func serve(handler http.Handler) error {
 	return server.Shutdown(last)
 }
 
+// duration is that of an environment variable, or zero.
+func duration(name string) time.Duration {
+	d, _ := time.ParseDuration(os.Getenv(name))
+	return d
+}
+
+// live fails for good once TINY_LIVE_FOR is over.
+func (s service) live(w http.ResponseWriter, _ *http.Request) {
+	if d := duration("TINY_LIVE_FOR"); d > 0 && time.Since(s.begun) > d {
+		answer(w, http.StatusServiceUnavailable, map[string]any{"error": "tired"})
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{"status": "ok"})
+}
+
 func (s service) health(w http.ResponseWriter, _ *http.Request) {
 	model := s.model
 	if s.behaviour == "wrong model" {
@@ -99,6 +121,10 @@ func (s service) health(w http.ResponseWriter, _ *http.Request) {
 func (s service) ready(w http.ResponseWriter, _ *http.Request) {
 	if s.behaviour == "never ready" {
 		answer(w, http.StatusServiceUnavailable, map[string]any{"error": "still warming up"})
+		return
+	}
+	if d := duration("TINY_READY_FOR"); d > 0 && time.Since(s.begun)%(2*d) > d { // and so on
+		answer(w, http.StatusServiceUnavailable, map[string]any{"error": "busy"})
 		return
 	}
 	answer(w, http.StatusOK, map[string]any{"status": "ready"})

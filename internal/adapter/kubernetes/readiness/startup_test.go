@@ -102,6 +102,11 @@ func TestAssess_InitContainer(t *testing.T) {
 		{name: "a longer deadline", s: within(waitingInInit(900), time.Hour), state: readiness.Progressing},
 		{name: "of a Job", s: modified(waitingInInit(900), func(s *readiness.Snapshot) { s.Pods[0].OwnerReferences = owner("Job", "migrate") }), state: readiness.Progressing},
 	})
+	s := waitingInInit(601)
+	s.Logs = map[readiness.LogKey][]string{key: {"connecting", "there is no database yet"}}
+	if v, want := readiness.Assess(s), name+"10m0s: there is no database yet"; v.Cause != want {
+		t.Errorf("cause = %q, want %q", v.Cause, want)
+	}
 	if v := readiness.Assess(waitingInInit(601)); len(v.LogsNeeded) != 1 || v.LogsNeeded[0] != key {
 		t.Errorf("LogsNeeded = %v, want that of the init container", v.LogsNeeded)
 	}
