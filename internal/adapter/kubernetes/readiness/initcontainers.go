@@ -3,7 +3,6 @@ package readiness
 import (
 	"cmp"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -22,8 +21,7 @@ func (a *assessor) assessInitContainer(b containerState) {
 	}
 	age := a.elapsed(run.StartedAt.Time)
 	t := problem{rank: rankProbe, kind: fault.Failed, log: &LogKey{Namespace: b.pod.Namespace, Pod: b.pod.Name, Container: b.spec.Name}}
-	printed := lastLines(a.snapshot.Logs[*t.log], 1)
-	t.cause = joinNonEmpty(": ", fmt.Sprintf("%s has not ended after %s", b, formatDuration(age)), strings.Join(printed, ""))
+	t.cause = joinNonEmpty(": ", fmt.Sprintf("%s has not ended after %s", b, formatDuration(age)), errorLine(a.snapshot.Logs[*t.log]))
 	t.hint = "check its log and what it waits for; the time it may take is progressDeadlineSeconds of its workload"
 	a.addProblem(t, cmp.Or(a.snapshot.Deadline[a.workload(b.pod)], defaultDeadline), age)
 }
