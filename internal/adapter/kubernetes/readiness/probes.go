@@ -50,11 +50,21 @@ func (a *assessor) assessProbe(b containerState) {
 	}
 	t := problem{rank: rankProbe, kind: fault.Failed, log: &LogKey{Namespace: b.pod.Namespace, Pod: b.pod.Name, Container: b.spec.Name}}
 	t.cause = joinNonEmpty(": ", fmt.Sprintf("%s is not ready after %s: its %s probe (%s) fails", b, formatDuration(max(age, lastFailure)), kind, describeProbe(probe)), message)
-	t.hint = "check the service's log, and the path and port of the probe"
+	t.hint = probeHint(b, message)
 	if message == "" {
 		t.cause = strings.TrimSuffix(t.cause, "fails") + "has not passed"
 	}
 	a.addProblem(t, a.readyTimeout(b, kind, probe, message, lastFailure), max(age, lastFailure))
+}
+
+// probeHint returns what to do about a probe that fails. Only manifests that Slipway
+// generates set PORT: in a user's own, a service that reads it may listen elsewhere.
+func probeHint(b containerState, message string) string {
+	setsPort := len(b.spec.EnvFrom) > 0 || slices.ContainsFunc(b.spec.Env, func(e corev1.EnvVar) bool { return e.Name == "PORT" })
+	if !setsPort && containsAny(message, "connection refused") {
+		return "nothing listens there: check the service's log and the path and port of the probe; if the service reads PORT, set it in the container's env"
+	}
+	return "check the service's log, and the path and port of the probe"
 }
 
 // readyTimeout returns how long the container may run without being ready, counted

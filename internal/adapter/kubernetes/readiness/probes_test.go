@@ -1,6 +1,7 @@
 package readiness_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -112,6 +113,20 @@ func TestAssess_StartupProbe(t *testing.T) {
 	want := "0 of 1 pods ready; container api of pod api-77-a is not ready after 3m19s: its startup probe (TCP :http) fails: connect: connection refused"
 	if v.State != readiness.Progressing || v.Progress != want {
 		t.Errorf("State = %s, Progress = %s\nwant %s, %s", v.State, v.Progress, readiness.Progressing, want)
+	}
+}
+
+// TestAssess_PortNotSet: own manifests may lack the variable that the service reads.
+func TestAssess_PortNotSet(t *testing.T) {
+	const refused = "Readiness probe failed: Get \"http://10.0.0.1:8080/ready\": dial tcp 10.0.0.1:8080: connect: connection refused"
+	for _, set := range []bool{false, true} {
+		s := probeFailing(31, 31, corev1.Probe{}, refused)
+		if set {
+			s.Pods[0].Spec.Containers[0].Env = []corev1.EnvVar{{Name: "PORT", Value: "8000"}}
+		}
+		if v := readiness.Assess(s); v.State != readiness.Failed || strings.Contains(v.Hint, "set it in the container's env") == set {
+			t.Errorf("PORT set: %v: State = %s, Hint = %q", set, v.State, v.Hint)
+		}
 	}
 }
 
