@@ -68,7 +68,7 @@ func TestTargets_K3_LivenessKills(t *testing.T) {
 
 	// The same, where it must not go back by itself.
 	h.edit("slipway.yaml", "  within: 5s\n", "  within: 5s\n  on_failure: hold\n")
-	held := h.deliver(probed("held", ", TINY_LIVE_FOR: 8s", liveness), "dies after 8 s", 1, "failed").wantCause("liveness probe", "held: ").report.Release
+	held := h.deliver(probed("held", ", TINY_LIVE_FOR: 8s", liveness), "dies after 8 s", 1, "failed").wantCause("held: ").report.Release
 	st := h.status("prod")
 	if st.Traffic != held || st.Release != good || st.History[0].State != "held" || len(st.Quarantined) != 1 {
 		t.Errorf("status = %+v, want %s held, with the traffic, and only the one before quarantined", st, held)

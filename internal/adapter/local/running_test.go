@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/local"
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -23,6 +24,7 @@ func TestReplica_RestartsAfterCrash(t *testing.T) {
 	s := newTestTarget(t, nil)
 	a := s.request(porttest.Sample{Version: "a"})
 	url := s.deploy(t, a).URL
+	begun := time.Now()
 	for range 2 {
 		_, _ = fetch(url + "/exit?code=7") // the replica exits during the request
 	}
@@ -31,11 +33,17 @@ func TestReplica_RestartsAfterCrash(t *testing.T) {
 		if err != nil {
 			return err
 		}
+		if seen.Wanted != len(seen.Replicas) {
+			return fmt.Errorf("%d replicas wanted, %d seen", seen.Wanted, len(seen.Replicas))
+		}
 		restarts := 0
 		for _, r := range seen.Replicas {
 			restarts += r.Restarts
 			if r.State != "ready" || r.Restarts > 0 && (!strings.Contains(r.Cause, "exit code 7") || !strings.Contains(r.Cause, "told to exit")) {
 				return fmt.Errorf("replica %+v", r)
+			}
+			if end := r.LastEnd; r.Restarts > 0 && (end == nil || end.At.Before(begun) || end.Infrastructure || !strings.Contains(end.Cause, "exit code 7")) {
+				return fmt.Errorf("last end of %s = %+v, want its own, since %s", r.Name, end, begun)
 			}
 		}
 		if restarts < 2 {
