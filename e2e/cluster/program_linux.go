@@ -147,7 +147,7 @@ func (o *buildOutput) report(log io.Writer, name string, done <-chan struct{}) {
 			return
 		case <-tick.C:
 			o.mu.Lock()
-			logf(log, "%s: %.0f s, %d packages compiled, now at %s", name, time.Since(begun).Seconds(), o.packages, o.last)
+			logf(log, "%s: %.0f s, %d packages compiled, %s", name, time.Since(begun).Seconds(), o.packages, cmp.Or(o.last, "the others are cached"))
 			o.mu.Unlock()
 		}
 	}
