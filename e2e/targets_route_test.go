@@ -42,7 +42,7 @@ func TestTargets_HTTPRoute(t *testing.T) {
 	h.write(manifests, h.read(h.dir+"/"+manifests)+route)
 	h.edit("slipway.yaml", "  manifests: [k8s/]\n", `  manifests: [k8s/]
   strategy: canary
-  canary: {min_requests: 20, steps: [{weight: 10, bake: 6s}, {weight: 50, bake: 6s}]}
+  canary: {min_requests: 20, steps: [{weight: 10, bake: 8s}, {weight: 50, bake: 8s}]}
 `)
 	h.write("internal/server/tired.go", tiredSource)
 	h.commit("behind a Gateway")
@@ -73,11 +73,11 @@ func (h *clusterProject) testMeasuredCanary(url string) string {
 		return r
 	})
 	shares := split.stop(r.report.Release)
-	h.t.Logf("weight of the canary -> its share of the responses: %v", shares)
+	h.t.Logf("weight of the canary -> its share of the responses: %+v", shares)
 	for _, weight := range []int{10, 50} {
-		share, ok := shares[weight]
-		if !ok || math.Abs(share-float64(weight)) > 4 {
-			h.t.Errorf("at weight %d, %.1f %% of the responses came from the canary (measured: %v)\n%s", weight, share, ok, r)
+		if s := shares[weight]; s.responses < minResponses || math.Abs(s.percent-float64(weight)) > s.tolerance(weight) {
+			h.t.Errorf("at weight %d, %.1f %% of %d responses came from the canary, want %d ± %.0f %% of at least %d\n%s",
+				weight, s.percent, s.responses, weight, s.tolerance(weight), minResponses, r)
 		}
 	}
 	h.requireServing("retail-api", r.report.Release)
@@ -123,7 +123,7 @@ type split struct {
 }
 
 // measureSplit asks 50 times a second, each time over a new connection, which release
-// it is. What comes within ingressDelay of a change of the weights does not count.
+// it is. What comes within controllerDelay of a change of the weights does not count.
 func (h *clusterProject) measureSplit(url string) *split {
 	s := &split{done: make(chan struct{}), since: time.Now(), answers: map[int]map[string]int{}}
 	every := func(d time.Duration, do func()) {
@@ -184,23 +184,33 @@ func (s *split) count(begun time.Time, release string) {
 	s.answers[s.weight][release]++
 }
 
-// minAnswers is how many responses make a share: below, it is not known.
-const minAnswers = 40
+// minResponses is how many responses make a share: below, it is not known.
+const minResponses = 40
 
-// stop ends the measurement, and returns the release's share of the responses in
-// percent, by the canary's weight.
-func (s *split) stop(release string) map[int]float64 {
+// share is a release's share of the responses.
+type share struct {
+	percent   float64
+	responses int
+}
+
+// tolerance returns by how much a share of so many responses may differ from what is
+// wanted: three standard deviations, and what the controller's turns add.
+func (s share) tolerance(percent int) float64 {
+	p := float64(percent) / 100
+	return 4 + 300*math.Sqrt(p*(1-p)/float64(max(1, s.responses)))
+}
+
+// stop ends the measurement, and returns the release's share by the canary's weight.
+func (s *split) stop(release string) map[int]share {
 	close(s.done)
 	s.wg.Wait()
-	shares := map[int]float64{}
+	shares := map[int]share{}
 	for weight, counts := range s.answers {
 		total := 0
 		for n := range maps.Values(counts) {
 			total += n
 		}
-		if total >= minAnswers {
-			shares[weight] = 100 * float64(counts[release]) / float64(total)
-		}
+		shares[weight] = share{100 * float64(counts[release]) / float64(total), total}
 	}
 	return shares
 }
