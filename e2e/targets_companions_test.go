@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 )
 
 // companion is a workload of that kind beside the service, which behaves like that.
@@ -48,26 +49,26 @@ func TestTargets_K15_Companions(t *testing.T) {
 			})
 			for _, word := range []string{"pod agent-", "out of cheese"} {
 				if !strings.Contains(r.report.Cause, word) {
-					t.Errorf("%q not found in the cause: %s", word, r.report.Cause)
+					h.t.Errorf("%q not found in the cause: %s", word, r.report.Cause)
 				}
 			}
-			if st := h.status("prod"); st.Release != first || st.Health != "healthy" {
-				t.Errorf("status = %+v, want %s, healthy", st, first)
+			if !h.eventually(time.Minute, func() bool { st := h.status("prod"); return st.Release == first && st.Health == "healthy" }) {
+				h.t.Errorf("status = %+v, want %s, healthy", h.status("prod"), first)
 			}
 			if got := behaviour(); got != "good" {
-				t.Errorf("the agent's behaviour is %q after the rollback, want good", got)
+				h.t.Errorf("the agent's behaviour is %q after the rollback, want good", got)
 			}
 			if got := h.kubectlIn("get", "statefulsets", "-o", "name"); got != "" {
-				t.Errorf("%s is left of the bad release", got)
+				h.t.Errorf("%s is left of the bad release", got)
 			}
 		}},
 		{"a StatefulSet instead", func() {
 			r := h.deliver(release("three")+cache, "with a cache", 0, "deployed")
 			if got := h.kubectlIn("get", "statefulsets,daemonsets", "-o", "name"); got != "statefulset.apps/cache" {
-				t.Errorf("workloads beside the service are %q, want the StatefulSet", got)
+				h.t.Errorf("workloads beside the service are %q, want the StatefulSet", got)
 			}
 			if st := h.status("prod"); st.Release != r.report.Release || st.Health != "healthy" {
-				t.Errorf("status = %+v, want %s, healthy", st, r.report.Release)
+				h.t.Errorf("status = %+v, want %s, healthy", st, r.report.Release)
 			}
 		}},
 	} {

@@ -41,14 +41,14 @@ func TestTargets_K15c_Jobs(t *testing.T) {
 			first = h.deliver(release("one")+job("migrate", "", "migrates"), "with a migration", 0, "deployed").report.Release
 			h.requireServing("tiny", first)
 			if before = h.jobs(); len(before) != 1 || !strings.HasPrefix(before[0], "migrate-") {
-				t.Errorf("Jobs = %v, want migrate-HASH", before)
+				h.t.Errorf("Jobs = %v, want migrate-HASH", before)
 			}
 		}},
 		{"K15d the same Job in the next release", func() {
 			second = h.deliver(release("two")+job("migrate", "", "migrates"), "only a value differs", 0, "deployed").report.Release
 			h.requireServing("tiny", second)
 			if now := h.jobs(); strings.Join(now, " ") != strings.Join(before, " ") {
-				t.Errorf("Jobs = %v, want the one of before, %v", now, before)
+				h.t.Errorf("Jobs = %v, want the one of before, %v", now, before)
 			}
 		}},
 		{"K15c a Job that fails", func() {
@@ -57,19 +57,19 @@ func TestTargets_K15c_Jobs(t *testing.T) {
 			})
 			for _, word := range []string{"job migrate-", "failed", "the column is there already"} {
 				if !strings.Contains(r.report.Cause, word) {
-					t.Errorf("%q not found in the cause: %s", word, r.report.Cause)
+					h.t.Errorf("%q not found in the cause: %s", word, r.report.Cause)
 				}
 			}
 			h.requireServing("tiny", second)
 			if now := h.jobs(); strings.Join(now, " ") != strings.Join(before, " ") {
-				t.Errorf("Jobs = %v, want the one of before, %v", now, before)
+				h.t.Errorf("Jobs = %v, want the one of before, %v", now, before)
 			}
 		}},
 		{"K15c a Job that cannot start", func() {
 			broken := strings.Replace(job("migrate", "", "migrates"), "env: [", "envFrom: [{configMapRef: {name: nowhere}}], env: [", 1)
 			r := h.deliver(release("four")+broken, "a Job without its ConfigMap", 3, "rolled_back")
 			if !strings.Contains(r.report.Cause, `configmap "nowhere" not found`) {
-				t.Errorf("the cause is %s", r.report.Cause)
+				h.t.Errorf("the cause is %s", r.report.Cause)
 			}
 			h.requireServing("tiny", second)
 		}},
@@ -78,7 +78,7 @@ func TestTargets_K15c_Jobs(t *testing.T) {
 			h.withinVerdict(func() result { return h.slipway("rollback", "--env", "prod", "--why", "to see the Jobs") }).wantExit(0)
 			h.requireServing("tiny", first)
 			if now := h.jobs(); now[0] != "" {
-				t.Errorf("the rollback ran %v", now)
+				h.t.Errorf("the rollback ran %v", now)
 			}
 		}},
 		{"a rollback runs what is annotated for it", func() {
@@ -88,7 +88,7 @@ func TestTargets_K15c_Jobs(t *testing.T) {
 			h.kubectlIn("delete", "jobs", "--all")
 			h.withinVerdict(func() result { return h.slipway("rollback", "--env", "prod", "--why", "to see the Job") }).wantExit(0)
 			if now := h.jobs(); len(now) != 1 || !strings.HasPrefix(now[0], "back-") {
-				t.Errorf("Jobs = %v, want back-HASH", now)
+				h.t.Errorf("Jobs = %v, want back-HASH", now)
 			}
 		}},
 		{"K26 hooks of a chart", func() {
@@ -100,7 +100,7 @@ func TestTargets_K15c_Jobs(t *testing.T) {
 			r := h.withinVerdict(func() result { return h.run() }).wantRun(0, "deployed")
 			h.requireServing("tiny", r.report.Release)
 			if now := strings.Join(h.jobs(), " "); !strings.Contains(now, "upgrade-") {
-				t.Errorf("Jobs = %s, want upgrade-HASH among them", now)
+				h.t.Errorf("Jobs = %s, want upgrade-HASH among them", now)
 			}
 			h.write("chart/templates/tiny.yaml", release("seven")+strings.Replace(hook, "pre-install,pre-upgrade", "post-upgrade", 1))
 			h.commit("a chart with a hook that comes too late")

@@ -2,7 +2,12 @@ package kubernetes
 
 import (
 	"context"
+	"slices"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/manifest"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -37,4 +42,28 @@ func (t *Target) Finalize(ctx context.Context, o port.DeployRequest, report func
 		return err
 	}
 	return t.release(ctx, o)
+}
+
+// restoreReplicas applies the recorded number of replicas of workloads whose autoscaler
+// went with the release before.
+func (op *operation) restoreReplicas(ctx context.Context) error {
+	recorded, err := op.target.objects(ctx, op.client, op.request)
+	if err != nil {
+		return err
+	}
+	var left []*unstructured.Unstructured
+	for i, d := range recorded.Workloads {
+		_, named := manifest.Replicas(d)
+		if _, applied := manifest.Replicas(op.set.Workloads[i]); named && !applied {
+			left = append(left, d)
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	scaled, err := autoscaledWorkloads(ctx, op.client)
+	if err != nil {
+		return err
+	}
+	return op.apply(ctx, slices.DeleteFunc(left, func(d *unstructured.Unstructured) bool { return scaled[client.Title(d)] != "" }))
 }

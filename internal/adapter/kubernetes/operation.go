@@ -3,6 +3,8 @@ package kubernetes
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -66,7 +68,7 @@ func (op *operation) apply(ctx context.Context, objects []*unstructured.Unstruct
 	if err != nil {
 		return err
 	}
-	if err := op.keepReplicas(ctx, objects); err != nil {
+	if err := (replicaKeeper{op.client, op.lease, op.state.Deployments}).keep(ctx, objects); err != nil {
 		return err
 	}
 	bounded, cancel, err := op.lease.Guard(ctx)
@@ -108,6 +110,27 @@ func (op *operation) withoutKnownSecrets(ctx context.Context, objects []*unstruc
 // watch watches the service, until the environment's lease is released.
 func (op *operation) watch(ctx context.Context) (*client.Informers, error) {
 	return op.target.watch(ctx, op.client, op.request)
+}
+
+// leaveReplicas is leaveReplicas for a set that the operation applies.
+func (op *operation) leaveReplicas(ctx context.Context, set *manifest.Set) error {
+	left, err := leaveReplicas(ctx, op.client, op.state.Deployments, set)
+	if err != nil {
+		return err
+	}
+	for _, title := range slices.Sorted(maps.Keys(left)) {
+		op.report(left[title])
+	}
+	return nil
+}
+
+// current returns what receives the traffic, as it is applied; nil if nothing does.
+func (op *operation) current(ctx context.Context) (*manifest.Set, error) {
+	set, err := op.target.currentObjects(ctx, op.client, op.state, op.request)
+	if err != nil || set == nil {
+		return nil, err
+	}
+	return set, op.leaveReplicas(ctx, set)
 }
 
 // wait waits until the condition is true. The informers must be older than the change

@@ -3,8 +3,6 @@ package kubernetes
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/lease"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/manifest"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -68,60 +67,49 @@ func leaveReplicas(ctx context.Context, c *client.Client, deployments map[string
 	return left, nil
 }
 
-// leaveReplicas is leaveReplicas for a set that the operation applies.
-func (op *operation) leaveReplicas(ctx context.Context, set *manifest.Set) error {
-	left, err := leaveReplicas(ctx, op.client, op.state.Deployments, set)
-	if err != nil {
-		return err
-	}
-	for _, title := range slices.Sorted(maps.Keys(left)) {
-		op.report(left[title])
-	}
-	return nil
+// maxHandOverAttempts is how often a workload that changes concurrently is read again.
+const maxHandOverAttempts = 10
+
+// replicaKeeper keeps the number of pods of workloads whose manifest does not name it.
+type replicaKeeper struct {
+	client      *client.Client
+	lease       *lease.Lease
+	deployments map[string]*unstructured.Unstructured // live ones, by name
 }
 
-// current returns what receives the traffic, as it is applied; nil if nothing does.
-func (op *operation) current(ctx context.Context) (*manifest.Set, error) {
-	set, err := op.target.currentObjects(ctx, op.client, op.state, op.request)
-	if err != nil || set == nil {
-		return nil, err
-	}
-	return set, op.leaveReplicas(ctx, set)
-}
-
-// keepReplicas makes sure that workloads keep their number of pods although what is
+// keep makes sure that workloads keep their number of pods although what is
 // applied does not name it. An applier that no longer names a field that it alone has
 // set removes it, and the API's default is one pod: so another manager has it, too,
-// until somebody scales the workload.
-func (op *operation) keepReplicas(ctx context.Context, objects []*unstructured.Unstructured) error {
+// until a scaler changes it.
+func (k replicaKeeper) keep(ctx context.Context, objects []*unstructured.Unstructured) error {
 	for _, o := range objects {
 		if _, named := manifest.Replicas(o); named || !manifest.IsScalable(o) {
 			continue
 		}
-		live := op.state.Deployments[o.GetName()]
+		live := k.deployments[o.GetName()]
 		if o.GetKind() == "Deployment" && (live == nil || manifest.ReplicasManager(live) != labels.Manager) {
 			continue
 		}
-		if err := op.handOverReplicas(ctx, o); err != nil {
+		if err := k.handOver(ctx, o); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// handOverReplicas lets labels.ReplicasManager own the live number of replicas, if we
+// handOver lets labels.ReplicasManager own the live number of replicas, if we
 // alone do. The number must not change meanwhile: the check and the change are one.
-func (op *operation) handOverReplicas(ctx context.Context, o *unstructured.Unstructured) error {
-	kind, err := op.client.KindOf(ctx, o.GroupVersionKind())
+func (k replicaKeeper) handOver(ctx context.Context, o *unstructured.Unstructured) error {
+	kind, err := k.client.KindOf(ctx, o.GroupVersionKind())
 	if err != nil {
 		return err
 	}
-	for range maxSwitchAttempts {
-		live, err := op.client.Get(ctx, kind, o.GetNamespace(), o.GetName())
+	for range maxHandOverAttempts {
+		live, err := k.client.Get(ctx, kind, o.GetNamespace(), o.GetName())
 		if err != nil || live == nil || manifest.ReplicasManager(live) != labels.Manager {
 			return err
 		}
-		err = op.applyReplicas(ctx, kind, live)
+		err = k.apply(ctx, kind, live)
 		if !apierrors.IsConflict(err) {
 			return client.Explain("keep the replicas of "+client.Title(o), err)
 		}
@@ -129,37 +117,13 @@ func (op *operation) handOverReplicas(ctx context.Context, o *unstructured.Unstr
 	return fault.New(fault.Conflict, "keep the replicas of %s: it keeps changing concurrently", client.Title(o))
 }
 
-func (op *operation) applyReplicas(ctx context.Context, kind client.Kind, live *unstructured.Unstructured) error {
-	bounded, cancel, err := op.lease.Guard(ctx)
+func (k replicaKeeper) apply(ctx context.Context, kind client.Kind, live *unstructured.Unstructured) error {
+	bounded, cancel, err := k.lease.Guard(ctx)
 	if err != nil {
 		return err
 	}
 	defer cancel()
-	_, err = op.client.In(kind, live.GetNamespace()).Apply(bounded, live.GetName(), manifest.OnlyReplicas(live),
+	_, err = k.client.In(kind, live.GetNamespace()).Apply(bounded, live.GetName(), manifest.OnlyReplicas(live),
 		metav1.ApplyOptions{FieldManager: labels.ReplicasManager})
 	return err
-}
-
-// restoreReplicas applies the recorded number of replicas of workloads whose autoscaler
-// went with the release before.
-func (op *operation) restoreReplicas(ctx context.Context) error {
-	recorded, err := op.target.objects(ctx, op.client, op.request)
-	if err != nil {
-		return err
-	}
-	var left []*unstructured.Unstructured
-	for i, d := range recorded.Workloads {
-		_, named := manifest.Replicas(d)
-		if _, applied := manifest.Replicas(op.set.Workloads[i]); named && !applied {
-			left = append(left, d)
-		}
-	}
-	if len(left) == 0 {
-		return nil
-	}
-	scaled, err := autoscaledWorkloads(ctx, op.client)
-	if err != nil {
-		return err
-	}
-	return op.apply(ctx, slices.DeleteFunc(left, func(d *unstructured.Unstructured) bool { return scaled[client.Title(d)] != "" }))
 }

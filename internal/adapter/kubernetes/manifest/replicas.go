@@ -132,7 +132,7 @@ func ReplicasManager(live *unstructured.Unstructured) string {
 }
 
 // IsScaler reports whether a manager of fields only scales: its number of replicas is
-// nobody's configuration.
+// not configuration.
 func IsScaler(manager string) bool {
 	return manager == labels.ReplicasManager || manager == "kube-controller-manager" || strings.HasPrefix(manager, "keda")
 }

@@ -136,6 +136,11 @@ func hashedName(o object) (string, error) {
 	return hashSuffixed(name, hex.EncodeToString(sum[:])[:hashDigits], maxNameLength), nil
 }
 
+// hashSuffixed appends digits to a name, which is shortened to fit.
+func hashSuffixed(name, digits string, maxLength int) string {
+	return strings.TrimRight(name[:min(len(name), maxLength-len(digits)-1)], "-.") + "-" + digits
+}
+
 // extractSecret moves a Secret's values out of the object, and annotates the object
 // with the names of its keys for people to read.
 func (r *renderer) extractSecret(o object, values map[string][]byte) error {

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -49,9 +48,4 @@ func (r *renderer) hashJobNames() error {
 		}
 	}
 	return nil
-}
-
-// hashSuffixed appends digits to a name, which is shortened to fit.
-func hashSuffixed(name, digits string, maxLength int) string {
-	return strings.TrimRight(name[:min(len(name), maxLength-len(digits)-1)], "-.") + "-" + digits
 }
