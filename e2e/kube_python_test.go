@@ -36,7 +36,7 @@ func TestKubeRetailPython(t *testing.T) {
 
 	h.run("--until", "push").wantExit(0)
 	h.run("--until", "register").wantExit(0)
-	r := h.run().wantRun(0, "deployed")
+	r := h.runBalanced("retail-python", func() {}).wantRun(0, "deployed")
 	st := h.requireServing("retail-python", r.report.Release)
 	for _, pod := range h.pods() {
 		if image := h.registry + "/retail-python@" + st.Image.Digest; pod.Spec.Containers[0].Image != image {

@@ -198,3 +198,36 @@ func TestTargets_FirstDeploy_Refused(t *testing.T) {
 	h.eventually(10*time.Second, func() bool { return len(h.pods()) == 3 })
 	refused("Deployment tiny in namespace " + h.namespace + " is being rolled out by someone else")
 }
+
+// runBalanced delivers to prod, where nothing gives a Service of type LoadBalancer an
+// address, and does that as soon as the run waits for it.
+func (h *clusterProject) runBalanced(service string, meanwhile func()) result {
+	h.t.Helper()
+	r := h.start("run", "--env", "prod", "--json")
+	waits := func(e runEvent) bool {
+		return e.Kind == "step.progress" && e.Text == "waiting for users' own address: Service "+service+" has no load balancer"
+	}
+	if _, ok := r.waitForEvent(waits); !ok {
+		h.t.Fatalf("the run did not wait for the load balancer:\n%s", r.wait())
+	}
+	meanwhile()
+	address := h.kubectlIn("get", "service", service, "-o", "jsonpath={.spec.clusterIP}")
+	h.kubectlIn("patch", "service", service, "--subresource=status", "--type=merge", "-p", `{"status":{"loadBalancer":{"ingress":[{"ip":"`+address+`"}]}}}`)
+	return r.wait()
+}
+
+// Users' own address is waited for: a first release is not done through the API server
+// alone while its load balancer is being made.
+func TestTargets_FirstDeploy_LoadBalancer(t *testing.T) {
+	t.Parallel()
+	h := newTinyClusterProject(t, strings.Replace(tinyManifests, "metadata: {name: tiny}\nspec:\n  selector: {app", "metadata: {name: tiny}\nspec:\n  type: LoadBalancer\n  selector: {app", 1))
+	const unreachable = "users can't reach it: Service tiny has no load balancer"
+	h.runBalanced("tiny", func() {
+		if st := h.status("prod"); !strings.Contains(strings.Join(st.Notes, "\n"), unreachable) {
+			t.Errorf("notes = %q, want that users can't reach it", st.Notes)
+		}
+	}).wantRun(0, "deployed")
+	if st := h.status("prod"); strings.Contains(strings.Join(st.Notes, "\n"), unreachable) || !strings.HasSuffix(st.URL, ":80") {
+		t.Errorf("status = %+v, want the load balancer's address", st)
+	}
+}

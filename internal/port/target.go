@@ -61,6 +61,9 @@ type Observation struct {
 	// Outage is why the target itself does not work, such as a supervisor that was
 	// killed: what is missing then is not the releases' doing. Empty: it works.
 	Outage string
+	// Unreachable is why users can't reach the service at the address that is meant for
+	// them, such as a load balancer that has none. Empty: nothing is known to be missing.
+	Unreachable string
 }
 
 // Address returns the URL that reaches the service from this process.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,13 +26,9 @@ const connectTimeout = 2 * time.Second
 // urlOf returns the address of the service for its users: Ingress, load balancer, node
 // port, or its name in the cluster. If none is reachable from here, proxy is a way
 // through the API server.
-func (t *Target) urlOf(ctx context.Context, c *client.Client, service string, env delivery.Environment, s rollout.State, pods []corev1.Pod) (url, proxy string, err error) {
+func (t *Target) urlOf(ctx context.Context, c *client.Client, service string, env delivery.Environment, s rollout.State, pods []corev1.Pod, listed []networkingv1.Ingress) (url, proxy string, err error) {
 	if len(s.Services) == 0 {
 		return "", "", nil
-	}
-	listed, err := listIngresses(ctx, c, service, env)
-	if err != nil {
-		return "", "", err
 	}
 	ingresses := ingressEndpoints(listed)
 	for _, o := range s.Services {
@@ -91,9 +88,19 @@ func endpointsOfIngress(i networkingv1.Ingress) []endpoint {
 	if len(i.Spec.TLS) > 0 {
 		scheme, port = "https", 443
 	}
+	add := func(host string) {
+		if host != "" && host[0] != '*' {
+			full := net.JoinHostPort(host, strconv.Itoa(int(port)))
+			out = append(out, endpoint{scheme + "://" + strings.TrimSuffix(full, ":"+strconv.Itoa(int(port))), full})
+		}
+	}
 	for _, rule := range i.Spec.Rules {
-		if rule.Host != "" && rule.Host[0] != '*' && len(i.Status.LoadBalancer.Ingress) > 0 {
-			out = append(out, endpoint{scheme + "://" + rule.Host, net.JoinHostPort(rule.Host, strconv.Itoa(int(port)))})
+		for _, lb := range i.Status.LoadBalancer.Ingress {
+			if rule.Host != "" {
+				add(rule.Host)
+				break
+			}
+			add(lb.Hostname + lb.IP) // it has one of the two, and serves any host
 		}
 	}
 	return out

@@ -17,7 +17,8 @@ func TestEndpointsOfIngress(t *testing.T) {
 		{"HTTP", "{spec: {rules: [{host: api.test}]}, " + lb + "}", "http://api.test", "api.test:80"},
 		{"TLS", "{spec: {tls: [{hosts: [api.test]}], rules: [{host: api.test}]}, " + lb + "}", "https://api.test", "api.test:443"},
 		{"no controller", "{spec: {rules: [{host: api.test}]}}", "", ""},
-		{"any host", "{spec: {rules: [{host: ''}, {host: '*.test'}]}, " + lb + "}", "", ""},
+		{"any host", "{spec: {rules: [{host: ''}, {host: '*.test'}]}, " + lb + "}", "http://192.0.2.1", "192.0.2.1:80"},
+		{"any name", "{spec: {rules: [{host: '*.test'}]}, " + lb + "}", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := endpointsOfIngress(fakeapi.As[networkingv1.Ingress](t, c.text))

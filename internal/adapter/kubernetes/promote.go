@@ -25,7 +25,7 @@ func (t *Target) Promote(ctx context.Context, o port.DeployRequest, report func(
 		return port.Observation{}, err
 	}
 	t.closeForward(o)
-	return t.Observe(ctx, o.Service, o.Environment)
+	return t.awaitUsers(ctx, o, report)
 }
 
 // promote switches the Services and lets the Deployment complete, in the order that the

@@ -17,38 +17,56 @@ import (
 
 // Observe reads the Services, the pods and the autoscalers.
 func (t *Target) Observe(ctx context.Context, service string, env delivery.Environment) (port.Observation, error) {
+	obs, _, err := t.observe(ctx, service, env)
+	return obs, err
+}
+
+// observe is Observe, with how users get to the service.
+func (t *Target) observe(ctx context.Context, service string, env delivery.Environment) (port.Observation, reach, error) {
 	c, err := t.client()
 	if err != nil {
-		return port.Observation{}, err
+		return port.Observation{}, reach{}, err
 	}
 	s, err := rollout.Read(ctx, c, service, env)
 	if err != nil {
-		return port.Observation{}, err
+		return port.Observation{}, reach{}, err
 	}
 	pods, err := rollout.ListPods(ctx, c, service)
 	if err != nil {
-		return port.Observation{}, err
+		return port.Observation{}, reach{}, err
 	}
 	ends, err := lastEnds(ctx, c, pods, s.Traffic)
 	if err != nil {
-		return port.Observation{}, err
+		return port.Observation{}, reach{}, err
 	}
 	out := port.Observation{Release: s.Traffic, Replicas: replicasOf(pods, ends), Wanted: s.Wanted()}
 	if staged := s.Staged(); staged != "" && staged != s.Traffic {
 		out.Notes = append(out.Notes, fmt.Sprintf("%s is staged and not yet promoted", staged))
 	}
 	if s.Traffic == "" {
-		return out, nil
+		return out, reach{}, nil
 	}
-	if out.URL, out.ProxyURL, err = t.urlOf(ctx, c, service, env, s, pods); err != nil {
-		return out, err
+	ingresses, err := listIngresses(ctx, c, service, env)
+	if err != nil {
+		return out, reach{}, err
+	}
+	if out.URL, out.ProxyURL, err = t.urlOf(ctx, c, service, env, s, pods, ingresses); err != nil {
+		return out, reach{}, err
+	}
+	r, err := t.reachOf(ctx, s.Services, ingresses, out)
+	if err != nil {
+		return out, r, err
+	}
+	if r.certain {
+		out.Unreachable = r.missing
+		out.Notes = append(out.Notes, "users can't reach it: "+r.missing)
 	}
 	if out.ProxyURL != "" {
 		out.Notes = append(out.Notes, out.URL+" is not reachable from here; requests go through the API server")
 	}
 	notes, err := autoscalerNotes(ctx, c, service, env)
 	out.Notes = append(out.Notes, notes...)
-	return out, err
+	return out, r, err
 }
 
 func replicasOf(pods []corev1.Pod, ends map[string]port.ReplicaEnd) []port.Replica {

@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"os"
 	"sync"
@@ -30,6 +31,8 @@ type Config struct {
 	Timeouts readiness.Timeouts // how long trouble that can heal may last
 	Lease    lease.Timing
 	Host     string // of the lease's holder, for people; default: this machine's name
+	// LookupHost asks DNS for a host's addresses; default: as the system does.
+	LookupHost func(ctx context.Context, host string) ([]string, error)
 }
 
 // Target deploys to one namespace of a cluster. Safe for concurrent use.
@@ -79,6 +82,9 @@ func New(cfg Config) *Target {
 	}
 	if cfg.Host == "" {
 		cfg.Host, _ = os.Hostname()
+	}
+	if cfg.LookupHost == nil {
+		cfg.LookupHost = net.DefaultResolver.LookupHost
 	}
 	r := &registry{targets: map[Section]*Target{}}
 	return r.target(cfg, Section{})

@@ -122,7 +122,11 @@ func (d *deployment) run(ctx context.Context) (step.Result, error) {
 	for _, note := range obs.Notes {
 		d.Request.Logf("%s", note)
 	}
-	res, err := step.Succeed(d.summary(), step.DeployOutput{Release: d.rel.ID, Deployment: begun.ID, URL: obs.URL, Since: d.since(begun)})
+	summary := d.summary()
+	if obs.Unreachable != "" {
+		summary += "; users can't reach it: " + obs.Unreachable
+	}
+	res, err := step.Succeed(summary, step.DeployOutput{Release: d.rel.ID, Deployment: begun.ID, URL: obs.URL, Since: d.since(begun)})
 	res.GateResults = results
 	return res, err
 }

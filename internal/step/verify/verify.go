@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/probe"
 	"github.com/slipway-cd/slipway/internal/step/rollout"
@@ -48,11 +49,11 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	}
 	deployed.URL = obs.URL
 	want.FailureCheck = session.FailureCheck(request)
-	return check(ctx, session, deployed, obs.Address(), want)
+	return check(ctx, session, deployed, obs, want)
 }
 
-func check(ctx context.Context, s rollout.Session, d step.DeployOutput, address string, want probe.Expectation) (step.Result, error) {
-	report, err := s.Checker().Check(ctx, s.Request, address, want)
+func check(ctx context.Context, s rollout.Session, d step.DeployOutput, obs port.Observation, want probe.Expectation) (step.Result, error) {
+	report, err := s.Checker().Check(ctx, s.Request, obs.Address(), want)
 	results := report.GateResults
 	if ctx.Err() != nil {
 		return step.Result{}, context.Cause(ctx)
@@ -63,7 +64,11 @@ func check(ctx context.Context, s rollout.Session, d step.DeployOutput, address 
 		return res, nil
 	}
 	d.Identity = report.Identity
-	res, err := step.Succeed(fmt.Sprintf("%s responds at %s (%d checks)", d.Release, d.URL, len(results)), d)
+	summary := fmt.Sprintf("%s responds at %s (%d checks)", d.Release, d.URL, len(results))
+	if obs.Unreachable != "" {
+		summary += ", but users can't reach it: " + obs.Unreachable
+	}
+	res, err := step.Succeed(summary, d)
 	res.GateResults = results
 	return res, err
 }
