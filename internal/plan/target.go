@@ -23,6 +23,7 @@ func (pl *planner) addTargetSpecific(with *step.DeployParams) {
 	}
 	if able.Canary && d.Canary != nil {
 		with.Canary = canaryParams(*d.Canary)
+		with.Canary.Restarts = d.Watch.Restarts
 	}
 }
 

@@ -154,6 +154,7 @@ type CanaryParams struct {
 	LatencyMargin float64         `json:"latency_margin,omitempty"` // by what factor the candidate's p95 may be higher, default 1.2
 	Confidence    float64         `json:"confidence,omitempty"`     // default 0.95
 	Prometheus    string          `json:"prometheus,omitempty"`     // address
+	Restarts      int             `json:"restarts,omitempty"`       // how often the candidate's replicas may restart in a step
 	Queries       []QueryParams   `json:"queries,omitempty"`
 }
 

@@ -8,22 +8,20 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
-	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
-	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // maxExplained is of how many pods the last end is explained in one observation.
 const maxExplained = 5
 
-// lastEnds returns how containers of the release's pods ended last, by pod. Without one
-// that was restarted it makes no calls.
-func lastEnds(ctx context.Context, c *client.Client, pods []corev1.Pod, id delivery.ReleaseID) (map[string]port.ReplicaEnd, error) {
+// lastEnds returns how containers of the pods ended last, by pod. Without one that was
+// restarted it makes no calls.
+func lastEnds(ctx context.Context, c *client.Client, pods []corev1.Pod) (map[string]port.ReplicaEnd, error) {
 	var events []corev1.Event
 	out := map[string]port.ReplicaEnd{}
 	for _, pod := range pods {
 		end, ok := readiness.LastEnd(pod, nil, nil)
-		if !ok || rollout.ReleaseOf(pod) != id || len(out) == maxExplained {
+		if !ok || len(out) == maxExplained {
 			continue
 		}
 		if events == nil {

@@ -35,7 +35,7 @@ func (t *Target) observe(ctx context.Context, service string, env delivery.Envir
 	if err != nil {
 		return port.Observation{}, reach{}, err
 	}
-	ends, err := lastEnds(ctx, c, pods, s.Traffic)
+	ends, err := lastEnds(ctx, c, pods)
 	if err != nil {
 		return port.Observation{}, reach{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -92,6 +93,7 @@ type stepAnalysis struct {
 	weight      int
 	start       time.Time
 	alpha       compare.AlphaSpending
+	restarts    restarts
 	outOfBounds []int // by query: observations in a row whose value was out of bounds
 }
 
@@ -168,6 +170,9 @@ func (s *stepAnalysis) observe(ctx context.Context, last bool) (observation, err
 	if down := rollout.DownReason(obs, s.request.ID); down != "" {
 		return replicasFailed(down), nil
 	}
+	if cause := s.restarts.note(replicasOf(obs, s.request.ID)); s.restarts.counts > s.params.Restarts {
+		return replicasFailed(cause), nil
+	}
 	o := observation{}
 	if err := s.compareTraffic(ctx, &o, last); err != nil {
 		return observation{failedCheck: "traffic"}, err
@@ -176,6 +181,10 @@ func (s *stepAnalysis) observe(ctx context.Context, last bool) (observation, err
 		return observation{failedCheck: name}, err
 	}
 	return o, nil
+}
+
+func replicasOf(obs port.Observation, id delivery.ReleaseID) []port.Replica {
+	return slices.DeleteFunc(slices.Clone(obs.Replicas), func(r port.Replica) bool { return r.Release != id })
 }
 
 // compareTraffic compares the two releases.

@@ -28,6 +28,14 @@ func TestRun_ReplicasFail(t *testing.T) {
 		"the traffic goes to no release": func(s *fixture, now func() bool) {
 			s.Target.Lost = func(delivery.ReleaseID) bool { return now() }
 		},
+		"restarted: exit code 137 (OOMKilled)": func(s *fixture, now func() bool) {
+			s.Target.Restarts = func(id delivery.ReleaseID) (int, string) {
+				if now() && id == s.newRelease.ID {
+					return 2, "exit code 137 (OOMKilled)"
+				}
+				return 1, "exit code 3" // before it got any traffic
+			}
+		},
 		"none of its replicas is running": func(s *fixture, _ func() bool) {
 			time.AfterFunc(10*time.Second, func() { _ = s.Target.Discard(context.Background(), s.order) })
 		},
