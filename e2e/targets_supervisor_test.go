@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -104,6 +105,41 @@ func (p *project) checkRemovedFolder(good string) {
 	p.slipway("down", "--all").wantExit(0)
 	p.wantNoSupervisor()
 	p.slipway("down", "--all").wantExit(2) // no project, and no supervisor
+}
+
+// The disk of the state folder is full to the last byte. status shows what is deployed,
+// rollback goes back, and the service can be ended.
+func TestTargets_L18_DiskFull(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("a small disk of its own needs root")
+	}
+	t.Parallel()
+	p := newTinyProject(t)
+	p.must(os.MkdirAll(p.home, 0o755))
+	p.must(syscall.Mount("tmpfs", p.home, "tmpfs", 0, "size=128m,mode=755"))
+	t.Cleanup(func() {
+		p.killAll()
+		if err := syscall.Unmount(p.home, syscall.MNT_DETACH); err != nil {
+			t.Errorf("unmount %s: %v", p.home, err)
+		}
+	})
+	first := p.run().wantRun(0, "deployed").report.Release
+	p.changeRound("second")
+	second := p.run().wantRun(0, "deployed").report.Release
+	fill(t, filepath.Join(p.home, "filler"))
+	p.wantDeployed(second)
+	if r := p.run(); r.code != 0 && (!strings.Contains(r.stderr+r.stdout, "space") || r.code != 1) {
+		t.Errorf("a run on a full disk does not name it:\n%s", r)
+	}
+	p.wantDeployed(second)
+	p.slipway("rollback", "--env", "prod", "--json").wantRun(0, "deployed")
+	p.wantDeployed(first)
+	fill(t, filepath.Join(p.home, "filler2"))
+	p.wantDeployed(first)
+	for _, supervisor := range p.supervisors() { // the reserve is used up
+		p.slipway("down", "--pid", strconv.Itoa(supervisor.pid)).wantExit(0)
+	}
+	p.wantNoSupervisor()
 }
 
 // wantNoSupervisor checks that all have exited, which an idle one does after seconds.

@@ -49,6 +49,9 @@ func (a *App) Cleanup(ctx context.Context, opts CleanupOptions) (result CleanupR
 	defer func() {
 		slices.SortStableFunc(result.Items, func(a, b CleanupItem) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	}()
+	if !opts.DryRun {
+		a.useReserve()
+	}
 	err = a.withSession(ctx, func(s *session) error {
 		if err := s.removeRunFiles(ctx, opts, &result); err != nil {
 			return err

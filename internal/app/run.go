@@ -10,6 +10,7 @@ import (
 // are finished first.
 func (a *App) Run(ctx context.Context, ask RunOptions) (rep RunReport, err error) {
 	err = a.withSession(ctx, func(s *session) error {
+		keepReserve(s.workspace.Home)
 		p, err := s.plan(ctx, ask)
 		if err != nil {
 			return err

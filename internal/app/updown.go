@@ -10,6 +10,7 @@ import (
 
 // Up starts every environment's service again after a reboot or a crash.
 func (a *App) Up(ctx context.Context) ([]Status, error) {
+	a.useReserve()
 	err := a.withSession(ctx, func(s *session) error {
 		for name, t := range s.deps.Targets {
 			if r, ok := t.(port.Restorer); ok {
@@ -39,6 +40,7 @@ func (a *App) Down(ctx context.Context, env delivery.Environment) (stopped Stopp
 	if _, err := a.findWorkspace(); env == "" && fault.Is(err, fault.NotFound) {
 		return a.downOutside(ctx, err)
 	}
+	a.useReserve()
 	err = a.withSession(ctx, func(s *session) error {
 		names := []string{string(env)}
 		if env == "" {

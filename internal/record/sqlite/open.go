@@ -40,6 +40,7 @@ type database struct {
 	readers *sql.DB
 	read    asker // readers, of a view after it was brought up to date
 	view    *view // nil: the file is the truth
+	full    bool  // the disk was: nothing can be changed
 	machine machine
 }
 
@@ -70,7 +71,7 @@ func Open(ctx context.Context, path string, project delivery.Project, clock func
 	}
 	db.read = db.readers
 	if err := migrate(ctx, db.write, path, project, migrations()); err != nil {
-		return nil, errors.Join(err, db.close())
+		return reopenFull(ctx, path, project, db, err)
 	}
 	return &Store{db: db}, nil
 }
@@ -252,6 +253,9 @@ func advance(ctx context.Context, db *sql.DB, from int, project delivery.Project
 func (d *database) change(ctx context.Context, act string, do func(*sql.Tx) error) error {
 	if d.view != nil {
 		return d.changeShared(ctx, act, do)
+	}
+	if d.full {
+		return fullError(act, d.path)
 	}
 	tx, err := d.write.BeginTx(ctx, nil)
 	if err != nil {
