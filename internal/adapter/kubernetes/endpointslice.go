@@ -20,12 +20,6 @@ import (
 // EndpointSlices: by default they look once a second.
 const propagationDelay = 1500 * time.Millisecond
 
-// routing is what requests were routed to, and since when at least.
-type routing struct {
-	state string
-	since time.Time
-}
-
 // propagation returns how long the nodes may still route requests to others.
 func (t *Target) propagation(o port.DeployRequest, state string) time.Duration {
 	key, now := addressKey(o.Service, o.Environment, ""), t.cfg.Clock()

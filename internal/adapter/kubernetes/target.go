@@ -50,6 +50,12 @@ type Target struct {
 	routed     map[string]routing // by addressKey: what the nodes have to follow
 }
 
+// routing is what requests were routed to, and since when at least.
+type routing struct {
+	state string
+	since time.Time
+}
+
 // registry keeps the targets that one New made, one for each location.
 type registry struct {
 	mu      sync.Mutex

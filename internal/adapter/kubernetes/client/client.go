@@ -134,3 +134,13 @@ func (c *Client) String() string { return c.title }
 
 // Now returns the cluster's time: times that the cluster wrote are compared with it.
 func (c *Client) Now() time.Time { return time.Now().Add(c.link.clockSkew()) }
+
+// ReuseLists makes List return what was listed up to maxAge ago. Other programs'
+// changes are seen that much later, as if the network were slower.
+func (c *Client) ReuseLists(maxAge time.Duration) {
+	c.recent.setMaxAge(maxAge)
+}
+
+// ForgetLists makes the next List of everything a request: for proofs, for polls, and
+// where a change of others became known in another way.
+func (c *Client) ForgetLists() { c.recent.forget("") }

@@ -27,7 +27,7 @@ func (c *Client) In(k Kind, namespace string) dynamic.ResourceInterface {
 // List returns the objects of a kind in the client's namespace that the label
 // selector matches, as they were a moment ago (see ReuseLists).
 func (c *Client) List(ctx context.Context, k Kind, selector string) ([]unstructured.Unstructured, error) {
-	if items, ok := c.recent.get(k, selector); ok {
+	if items, ok := c.recent.get(k.Resource.Resource, selector); ok {
 		return items, nil
 	}
 	at, epoch := time.Now(), c.recent.current()
@@ -35,7 +35,7 @@ func (c *Client) List(ctx context.Context, k Kind, selector string) ([]unstructu
 	if err != nil {
 		return nil, Explain("list "+k.Resource.Resource+" in "+c.title, err)
 	}
-	c.recent.put(k, selector, at, epoch, l.Items)
+	c.recent.put(k.Resource.Resource, selector, at, epoch, l.Items)
 	return l.Items, nil
 }
 

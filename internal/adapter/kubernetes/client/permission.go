@@ -49,7 +49,7 @@ func (p permission) verbs() []string {
 	case "replicasets", "pods", "events":
 		needed = []string{"list", "watch"}
 	case "endpointslices":
-		needed = []string{"list"}
+		needed = []string{"list", "watch"}
 	case "pods/log":
 		needed = []string{"get"}
 	case "pods/portforward":

@@ -26,27 +26,21 @@ type recentList struct {
 	items []unstructured.Unstructured
 }
 
-// ReuseLists makes List return what was listed up to maxAge ago. Other programs'
-// changes are seen that much later, as if the network were slower.
-func (c *Client) ReuseLists(maxAge time.Duration) {
-	c.recent.mu.Lock()
-	defer c.recent.mu.Unlock()
-	c.recent.maxAge = maxAge
-}
-
-// ForgetLists makes the next List of everything a request: for proofs, for polls, and
-// where a change of others became known in another way.
-func (c *Client) ForgetLists() { c.recent.forget("") }
-
 // get returns a copy of a recent list.
-func (r *recentLists) get(k Kind, selector string) (items []unstructured.Unstructured, ok bool) {
+func (r *recentLists) get(resource, selector string) (items []unstructured.Unstructured, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	known, ok := r.lists[listKey{k.Resource.Resource, selector}]
+	known, ok := r.lists[listKey{resource, selector}]
 	if !ok || time.Since(known.at) >= r.maxAge {
 		return nil, false
 	}
 	return copied(known.items), true
+}
+
+func (r *recentLists) setMaxAge(maxAge time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.maxAge = maxAge
 }
 
 // current returns the epoch of what is listed now.
@@ -57,7 +51,7 @@ func (r *recentLists) current() uint64 {
 }
 
 // put keeps a list that was requested at that time and in that epoch.
-func (r *recentLists) put(k Kind, selector string, at time.Time, epoch uint64, items []unstructured.Unstructured) {
+func (r *recentLists) put(resource, selector string, at time.Time, epoch uint64, items []unstructured.Unstructured) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.maxAge == 0 || epoch != r.epoch {
@@ -66,7 +60,7 @@ func (r *recentLists) put(k Kind, selector string, at time.Time, epoch uint64, i
 	if r.lists == nil {
 		r.lists = map[listKey]recentList{}
 	}
-	r.lists[listKey{k.Resource.Resource, selector}] = recentList{at, copied(items)}
+	r.lists[listKey{resource, selector}] = recentList{at, copied(items)}
 }
 
 // forget forgets the lists of a resource; "": all.
@@ -117,7 +111,7 @@ func writtenResource(req *http.Request) (resource string, writes bool) {
 	switch words := strings.Split(rest, "/"); {
 	case len(words) < 2:
 		return "", true
-	case words[1] == Leases().Resource.Resource, words[1] == ConfigMaps().Resource.Resource:
+	case words[1] == "leases", words[1] == "configmaps":
 		return words[1], true
 	}
 	return "", true

@@ -71,7 +71,7 @@ func TestClient_ListReuse(t *testing.T) {
 		{"it was written during the list", time.Hour, func(_ *testing.T, c *Client) {
 			epoch := c.recent.current()
 			c.recent.forget("")
-			c.recent.put(Pods(), "a=b", time.Now(), epoch, []unstructured.Unstructured{{Object: map[string]any{"metadata": map[string]any{"name": "old"}}}})
+			c.recent.put("pods", "a=b", time.Now(), epoch, []unstructured.Unstructured{{Object: map[string]any{"metadata": map[string]any{"name": "old"}}}})
 		}, "pod-2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
