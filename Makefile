@@ -108,7 +108,7 @@ soak: bin/slipway bin/cosign ## many kills, many seeds, and every fuzz target fo
 .PHONY: soak-kubernetes soak-versions soak-version soak-state
 soak-kubernetes: bin/slipway bin/cosign
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_KUBE_KILLS=100 go test -tags e2e -count=1 -timeout 4h -run '^TestKubeKill$$' ./e2e
-	for seed in 1 2 3 4 5 6 7 8 9 10; do \
+	for seed in $$(seq 40); do \
 	  SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_SEED=$$seed go test -tags e2e -count=1 -timeout 20m -run '^TestKubeAPIServer$$' ./e2e; done
 
 # The important tests on older versions of Kubernetes, and on the newest for the logs:
@@ -127,6 +127,8 @@ soak-version:
 	go run ./e2e/cluster/cmd/cluster build
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway COSIGN_BIN=$(CURDIR)/bin/cosign go test -tags e2e -count=1 -timeout 60m -run '$(VERSION_TESTS)' ./e2e
 	go test -tags e2e -count=1 -timeout 20m -run '^TestTarget' ./internal/adapter/kubernetes
+	SLIPWAY_E2E_SETS=200 go test -tags e2e -count=1 -timeout 4h -v -run '^TestTargets_RandomManifests$$' ./internal/adapter/kubernetes
+	SLIPWAY_E2E_MUTANT=1 go test -tags e2e -count=1 -timeout 20m -run '^TestTargets_RandomManifests_Mutant$$' ./internal/adapter/kubernetes
 
 soak-state: bin/slipway bin/azurite
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_REQUIRE_DRIVERS=all SLIPWAY_E2E_STATE=folder,s3,azure,gcs,postgres SLIPWAY_E2E_STATE_KILLS=200 \

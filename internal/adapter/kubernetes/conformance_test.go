@@ -85,18 +85,24 @@ func (n testNamespace) target() *kubernetes.Target {
 // targetWith is target with other settings.
 func (n testNamespace) targetWith(config kubernetes.Config) *kubernetes.Target {
 	n.t.Helper()
-	config.Kubeconfig = n.kubeconfig
-	unbound := kubernetes.New(config)
+	target := n.openTarget(config)
 	n.t.Cleanup(func() {
-		if err := unbound.Close(); err != nil {
+		if err := target.Close(); err != nil {
 			n.t.Error(err)
 		}
 	})
+	return target
+}
+
+// openTarget is targetWith for who closes it, or does not.
+func (n testNamespace) openTarget(config kubernetes.Config) *kubernetes.Target {
+	n.t.Helper()
+	config.Kubeconfig = n.kubeconfig
 	location, err := delivery.NewLocation(kubernetes.Section{Namespace: n.namespace, Registry: sharedCluster.address})
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	bound, err := unbound.For(location)
+	bound, err := kubernetes.New(config).For(location)
 	if err != nil {
 		n.t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
 // Command sample is the service that the target suites deploy. SAMPLE_MODE makes
-// it misbehave: "crash" ends with code 3 at once, "unready" never becomes ready,
+// it misbehave: "crash" ends with code 3 at once, "done" with code 0, "unready" never becomes ready,
 // "writes" needs a file beside the program.
 // It listens on SAMPLE_HOST, which is this machine alone when it is empty, and on
 // SAMPLE_FIXED_LISTEN, whatever PORT says, unless it is empty. (A cluster sets
@@ -28,6 +28,9 @@ func main() {
 	if mode == "crash" {
 		fmt.Fprintln(os.Stderr, "sample: no model to load")
 		os.Exit(3)
+	}
+	if mode == "done" {
+		return // a job that has nothing to do
 	}
 	if mode == "writes" {
 		if err := os.WriteFile("/app/state", []byte("x"), 0o600); err != nil {
