@@ -149,9 +149,9 @@ func (w *companionWait) done(ctx context.Context) (bool, error) {
 }
 
 func (w *companionWait) podsOf(ctx context.Context, o *unstructured.Unstructured) ([]corev1.Pod, error) {
-	raw, _, err := unstructured.NestedMap(o.Object, "spec", "selector")
-	if err != nil || raw == nil {
-		return nil, nil //nolint:nilerr // the API has accepted it; without its pods the object itself tells enough
+	raw, found, _ := unstructured.NestedMap(o.Object, "spec", "selector") // the API has accepted it
+	if !found {
+		return nil, nil
 	}
 	selector, err := client.As[metav1.LabelSelector](&unstructured.Unstructured{Object: raw})
 	if err != nil {

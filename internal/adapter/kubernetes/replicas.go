@@ -22,7 +22,7 @@ import (
 func autoscaledWorkloads(ctx context.Context, c *client.Client) (map[string]string, error) {
 	autoscalers, err := client.ListOf[autoscalingv2.HorizontalPodAutoscaler](ctx, c, client.Autoscalers(), "")
 	if fault.Is(err, fault.Denied) {
-		return nil, nil
+		return map[string]string{}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -49,14 +49,14 @@ func leaveReplicas(ctx context.Context, c *client.Client, deployments map[string
 			candidates = append(candidates, d)
 		}
 	}
+	left := map[string]string{}
 	if len(candidates) == 0 {
-		return nil, nil
+		return left, nil
 	}
 	scaled, err := autoscaledWorkloads(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	left := map[string]string{}
 	for _, d := range candidates {
 		if by := scaled[client.Title(d)]; by != "" {
 			now, _ := manifest.Replicas(deployments[d.GetName()])
