@@ -15,6 +15,10 @@ const (
 	linkBuffer   = 16 << 10 // of a response
 )
 
+// maxIdle is how long an unused connection to a replica is kept. Many servers close
+// theirs after 5 s. Closing first avoids most races with that.
+const maxIdle = 4 * time.Second
+
 // backend is a replica, with the connections to it that no request uses.
 type backend struct {
 	address  string
@@ -41,8 +45,11 @@ type link struct {
 	open  bool
 }
 
+// dialAddress connects to the replica with an address.
+type dialAddress func(ctx context.Context, address string) (net.Conn, error)
+
 // connect returns the connection that was used last and is still open, or makes one.
-func (b *backend) connect(ctx context.Context, p *Pool, now time.Time) (*link, error) {
+func (b *backend) connect(ctx context.Context, dial dialAddress, now time.Time) (*link, error) {
 	for {
 		l := b.takeIdle()
 		if l == nil {
@@ -54,7 +61,7 @@ func (b *backend) connect(ctx context.Context, p *Pool, now time.Time) (*link, e
 		}
 		l.conn.Close()
 	}
-	conn, err := p.dial(ctx, b.address)
+	conn, err := dial(ctx, b.address)
 	if err != nil {
 		return nil, err
 	}

@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"strings"
 	"sync"
-	"sync/atomic"
 )
 
 // balancer is the transport of the reverse proxy. It tries replicas until one
@@ -146,16 +144,4 @@ func (b *streamedBody) Close() error {
 		return nil
 	}
 	return b.ReadCloser.Close()
-}
-
-// countingConn counts the bytes that were sent.
-type countingConn struct {
-	net.Conn
-	written atomic.Int64
-}
-
-func (c *countingConn) Write(b []byte) (int, error) {
-	n, err := c.Conn.Write(b)
-	c.written.Add(int64(n))
-	return n, err
 }

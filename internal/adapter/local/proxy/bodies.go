@@ -55,11 +55,11 @@ type sampling struct {
 	chunked  bool // the response, still
 }
 
-func (p *Proxy) startSampling(method, target string) *sampling {
-	if p.cfg.Sample == nil {
+func (choose Sampler) start(method, target string) *sampling {
+	if choose == nil {
 		return nil
 	}
-	done := p.cfg.Sample(method, target)
+	done := choose(method, target)
 	if done == nil {
 		return nil
 	}

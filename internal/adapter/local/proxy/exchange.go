@@ -86,7 +86,24 @@ func (x *exchange) onResponse(resp *http.Response) {
 		x.respondedAt = x.proxy.cfg.Now() // the time after the upgrade is not latency
 		return
 	}
+	if x.grpc {
+		moveStatusToTrailer(resp)
+	}
 	resp.Body = &observedBody{resp.Body, x, resp}
+}
+
+// moveStatusToTrailer gives a response of gRPC that is a header only the usual form: a
+// header that is passed on before its end is known must not have the status.
+func moveStatusToTrailer(resp *http.Response) {
+	for name, values := range resp.Header {
+		if strings.HasPrefix(name, "Grpc-Status") || name == "Grpc-Message" {
+			if resp.Trailer == nil {
+				resp.Trailer = http.Header{}
+			}
+			resp.Trailer[name] = values
+			delete(resp.Header, name)
+		}
+	}
 }
 
 // observedBody records that a replica broke off its response.

@@ -10,26 +10,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/local/proxy/wire"
 )
 
-// plainExchange is one plain request and all attempts to forward it.
-type plainExchange struct {
-	route
-	*session
-	start    time.Time
-	end      time.Time
-	closing  bool // the client's connection ends after the response
-	sampling *sampling
-}
-
-// outcome is how an attempt ended.
-type outcome int
-
-const (
-	lost       outcome = iota // no response
-	complete                  // response was forwarded
-	truncated                 // the replica broke off its response
-	clientGone                // the client did not take it
-)
-
 // forward forwards the request that was read, and reports whether the connection
 // can take another one.
 func (x *session) forward() bool {
@@ -37,7 +17,7 @@ func (x *session) forward() bool {
 	e := plainExchange{route: route{proxy: p, probe: x.req.Probe}, session: x, start: p.cfg.Now(), closing: x.req.Close || x.server.closing.Load()}
 	defer e.release()
 	if p.cfg.Sample != nil {
-		e.sampling = p.startSampling(string(x.req.Method), string(x.req.Target))
+		e.sampling = p.cfg.Sample.start(string(x.req.Method), string(x.req.Target))
 	}
 	x.enter(waiting)
 	status, how := e.tryReplicas()
@@ -50,6 +30,10 @@ func (x *session) forward() bool {
 			e.recordFailure()
 		}
 	case clientGone:
+	}
+	x.last = ""
+	if string(x.req.Method) == http.MethodPost {
+		x.last = http.MethodPost
 	}
 	x.start += x.req.Size + int(x.req.ContentLength)
 	return (how == complete || how == lost) && !e.closing && !x.isGone()
@@ -65,7 +49,7 @@ func (e *plainExchange) tryReplicas() (status int, how outcome) {
 			return e.fail(errors.Join(err, previous))
 		}
 		failed := failure{kept: true, idempotent: idempotent(string(e.req.Method), e.req.HasIdempotencyKey)}
-		l, err := e.backend.connect(e.ctx, e.pool, e.start)
+		l, err := e.backend.connect(e.ctx, e.pool.dial, e.start)
 		if err == nil {
 			failed.connected, failed.reused = true, l.reused
 			if status, how, err = e.attempt(l, &failed); err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httputil"
 	"time"
@@ -12,6 +13,33 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 )
+
+// New returns a proxy without a pool, which responds with 503 until Switch.
+func New(cfg Config) *Proxy {
+	setDefault(&cfg.ReadyTimeout, 5*time.Second)
+	setDefault(&cfg.MaxRetryBody, 1<<20)
+	setDefault(&cfg.MaxKept, 64<<20)
+	setDefault(&cfg.HeaderTimeout, 10*time.Second)
+	setDefault(&cfg.StallTimeout, 30*time.Second)
+	setDefault(&cfg.IdleTimeout, 3*time.Minute)
+	setDefault(&cfg.MaxConnections, 10_000)
+	if cfg.Log == nil {
+		cfg.Log = log.New(io.Discard, "", 0)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	p := &Proxy{cfg: cfg, bodies: budget{max: cfg.MaxKept}, changed: make(chan struct{})}
+	p.reverse = newReverseProxy(p)
+	return p
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
 
 // newReverseProxy returns the general path.
 func newReverseProxy(p *Proxy) *httputil.ReverseProxy {
@@ -38,7 +66,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x.original = r.Body
-	x.sampling = p.startSampling(r.Method, r.URL.RequestURI())
+	x.sampling = p.cfg.Sample.start(r.Method, r.URL.RequestURI())
 	x.start = p.cfg.Now() // a slow upload does not count as latency
 	p.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
 	x.completed = true

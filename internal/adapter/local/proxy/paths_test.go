@@ -41,7 +41,11 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.got = append(r.got, received{req.Method, req.RequestURI, req.Host, string(body), header})
+	host := req.Host
+	if strings.HasPrefix(host, "127.0.0.1:") { // of HTTP/1.0 without one: the address of the replica
+		host = "replica"
+	}
+	r.got = append(r.got, received{req.Method, req.RequestURI, host, string(body), header})
 	_, _ = io.WriteString(w, "ok")
 }
 
@@ -116,6 +120,8 @@ var conversations = map[string]string{
 	"HEAD, OPTIONS, DELETE":            "HEAD / HTTP/1.1\r\nHost: x\r\n\r\nOPTIONS / HTTP/1.1\r\nHost: x\r\n\r\nDELETE / HTTP/1.1\r\nHost: x\r\n\r\n",
 	"GET with a body":                  "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 29\r\n\r\n" + get1,
 	"close":                            "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" + get1,
+	"an empty line after a POST":       post(3) + "\r\n" + get1,
+	"an empty line after a GET":        get1 + "\r\n" + get1,
 	"HTTP/1.0":                         "GET / HTTP/1.0\r\nHost: x\r\n\r\n",
 	"HTTP/1.0, keep-alive":             "GET / HTTP/1.0\r\nHost: x\r\nConnection: keep-alive\r\n\r\n" + get1,
 	"chunked":                          "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + get1,

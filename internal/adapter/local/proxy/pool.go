@@ -46,10 +46,6 @@ type Pool struct {
 // DialFunc connects to a replica, for example to a port inside of its network.
 type DialFunc func(ctx context.Context) (net.Conn, error)
 
-// maxIdle is how long an unused connection to a replica is kept. Many servers close
-// theirs after 5 s. Closing first avoids most races with that.
-const maxIdle = 4 * time.Second
-
 // NewPool returns an empty pool.
 func NewPool(release delivery.ReleaseID) *Pool {
 	p := &Pool{release: release, changed: make(chan struct{}), drained: make(chan struct{}), dialers: map[string]DialFunc{}}

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"io"
 	"log"
 	"net/http/httputil"
 	"sync"
@@ -47,33 +46,6 @@ type Proxy struct {
 	mu      sync.Mutex
 	changes int // of current
 	changed chan struct{}
-}
-
-// New returns a proxy without a pool, which responds with 503 until Switch.
-func New(cfg Config) *Proxy {
-	setDefault(&cfg.ReadyTimeout, 5*time.Second)
-	setDefault(&cfg.MaxRetryBody, 1<<20)
-	setDefault(&cfg.MaxKept, 64<<20)
-	setDefault(&cfg.HeaderTimeout, 10*time.Second)
-	setDefault(&cfg.StallTimeout, 30*time.Second)
-	setDefault(&cfg.IdleTimeout, 3*time.Minute)
-	setDefault(&cfg.MaxConnections, 10_000)
-	if cfg.Log == nil {
-		cfg.Log = log.New(io.Discard, "", 0)
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	p := &Proxy{cfg: cfg, bodies: budget{max: cfg.MaxKept}, changed: make(chan struct{})}
-	p.reverse = newReverseProxy(p)
-	return p
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // Switch directs all new requests to the pool (nil: 503) and returns the previous

@@ -9,28 +9,8 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 )
-
-// Server serves a proxy on a loopback port.
-type Server struct {
-	proxy    *Proxy
-	listener net.Listener
-	port     int
-	general  *http.Server
-	handed   *handedListener // to general
-	log      *log.Logger     // nil: discarded
-
-	closing atomic.Bool
-	ended   sync.WaitGroup // sessions, and what makes them
-	stop    chan struct{}  // the sweeper
-
-	scratch sync.Pool // of *scratch
-
-	mu       sync.Mutex
-	sessions map[*session]bool
-}
 
 // Listen starts a server for the proxy on a loopback port (0: any).
 func Listen(p *Proxy, port int, logger *log.Logger) (*Server, error) {
@@ -40,14 +20,15 @@ func Listen(p *Proxy, port int, logger *log.Logger) (*Server, error) {
 	}
 	s := &Server{
 		proxy: p, listener: listener, port: listener.Addr().(*net.TCPAddr).Port, log: logger,
-		handed:   &handedListener{address: listener.Addr(), conns: make(chan net.Conn), closed: make(chan struct{})},
 		sessions: map[*session]bool{}, stop: make(chan struct{}),
 		scratch: sync.Pool{New: func() any { return &scratch{} }},
 	}
 	s.general = &http.Server{Handler: p, ReadHeaderTimeout: p.cfg.HeaderTimeout, IdleTimeout: p.cfg.IdleTimeout, ErrorLog: logger, Protocols: &http.Protocols{}}
 	s.general.Protocols.SetHTTP1(true)
 	s.general.Protocols.SetUnencryptedHTTP2(true)
-	s.ended.Go(func() { _ = s.general.Serve(s.handed) }) // it ends when it is shut down
+	handed := &handedListener{address: listener.Addr(), conns: make(chan net.Conn), closed: make(chan struct{}), remove: s.remove}
+	s.handOver = handed.take
+	s.ended.Go(func() { _ = s.general.Serve(handed) }) // it ends when it is shut down
 	s.ended.Go(s.accept)
 	go s.sweep()
 	return s, nil
@@ -110,7 +91,10 @@ func (s *Server) accept() {
 		}
 		go func() { // ended counts it
 			defer s.ended.Done()
-			x.serve()
+			if x.serve() {
+				s.remove(x)
+				conn.Close()
+			}
 		}()
 	}
 }
@@ -144,85 +128,4 @@ func (s *Server) dropOldest() bool {
 		delete(s.sessions, oldest)
 	}
 	return oldest != nil
-}
-
-func (s *Server) remove(x *session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.sessions, x)
-}
-
-func (s *Server) eachSession(do func(*session)) {
-	s.mu.Lock()
-	var all []*session
-	for x := range s.sessions {
-		all = append(all, x)
-	}
-	s.mu.Unlock()
-	for _, x := range all {
-		do(x)
-	}
-}
-
-// handedListener accepts the connections that were handed over.
-type handedListener struct {
-	address net.Addr
-	conns   chan net.Conn
-	closed  chan struct{}
-	once    sync.Once
-}
-
-func (l *handedListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *handedListener) Addr() net.Addr { return l.address }
-
-func (l *handedListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-// handOver gives a connection to the general path, for good.
-func (l *handedListener) handOver(c net.Conn) bool {
-	select {
-	case l.conns <- c:
-		return true
-	case <-l.closed:
-		return false
-	}
-}
-
-// handedConn is a connection of which some bytes were read before.
-type handedConn struct {
-	net.Conn
-	session *session
-	read    []byte
-	once    sync.Once
-}
-
-func (c *handedConn) Read(b []byte) (int, error) {
-	if len(c.read) > 0 {
-		n := copy(b, c.read)
-		c.read = c.read[n:]
-		return n, nil
-	}
-	return c.Conn.Read(b)
-}
-
-// Write is watched: a client that takes nothing must not hold a replica.
-func (c *handedConn) Write(b []byte) (int, error) {
-	c.session.enter(writing)
-	defer c.session.enter(general)
-	return c.Conn.Write(b)
-}
-
-func (c *handedConn) Close() error {
-	c.once.Do(func() { c.session.server.remove(c.session) })
-	return c.Conn.Close()
 }

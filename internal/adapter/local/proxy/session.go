@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"context"
+	"log"
 	"net"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -11,11 +13,26 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-const (
-	sessionBuffer = 8 << 10  // of a request's header, and its body if it fits
-	maxPlainBody  = 64 << 10 // of a request that is not handed over
-	maxCoalesced  = 16 << 10 // of a body that is written together with its head
-)
+// Server serves a proxy on a loopback port.
+type Server struct {
+	proxy    *Proxy
+	listener net.Listener
+	port     int
+	general  *http.Server
+	handOver func(*session) // to general
+	log      *log.Logger    // nil: discarded
+
+	closing atomic.Bool
+	ended   sync.WaitGroup // sessions, and what makes them
+	stop    chan struct{}  // the sweeper
+
+	scratch sync.Pool // of *scratch
+
+	mu       sync.Mutex
+	sessions map[*session]bool
+}
+
+const sessionBuffer = 8 << 10 // of a request's header, and its body if it fits
 
 // session is the connection of a client, for as long as its requests are plain. One
 // goroutine reads a request, forwards it on a connection to a replica, and writes the
@@ -30,7 +47,8 @@ type session struct {
 	extra      int64 // bytes of the budget for bodies: what buf is longer than usual
 
 	req      wire.Request
-	*scratch // nil between requests
+	last     string // method of the previous request
+	*scratch        // nil between requests
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -57,147 +75,6 @@ func newSession(s *Server, conn net.Conn) *session {
 	return x
 }
 
-// serve forwards requests until the connection ends or is handed over.
-func (x *session) serve() {
-	defer x.cancel(nil)
-	for {
-		switch x.readRequest() {
-		case wire.Rare:
-			x.handOver()
-			return
-		case wire.Plain:
-			if x.forward() {
-				x.dropScratch()
-				continue
-			}
-		}
-		x.dropScratch()
-		x.server.remove(x)
-		x.server.proxy.bodies.giveBack(x.extra)
-		x.conn.Close()
-		return
-	}
-}
-
-// readRequest reads the head and the body of the next request. It is Rare if it is
-// for the general path, and Incomplete if the connection ends.
-func (x *session) readRequest() wire.Verdict {
-	x.shrink()
-	if x.start == x.end {
-		x.enter(idle)
-		if x.server.closing.Load() {
-			return wire.Incomplete
-		}
-		if !x.fill() {
-			return wire.Incomplete
-		}
-	}
-	x.enter(header)
-	x.scratch = x.server.scratch.Get().(*scratch)
-	for {
-		var verdict wire.Verdict
-		x.head, verdict = x.req.Parse(x.buf[x.start:x.end], x.head[:0], x.how)
-		switch {
-		case verdict == wire.Rare:
-			return wire.Rare
-		case verdict == wire.Plain:
-			return x.readBody()
-		case x.start == 0 && x.end == len(x.buf):
-			return wire.Rare // too long
-		case !x.fill():
-			return wire.Incomplete
-		}
-	}
-}
-
-func (x *session) dropScratch() {
-	if x.scratch != nil {
-		x.server.scratch.Put(x.scratch)
-		x.scratch = nil
-	}
-}
-
-// readBody reads the body into the buffer, behind the head.
-func (x *session) readBody() wire.Verdict {
-	if x.req.ContentLength > maxPlainBody {
-		return wire.Rare
-	}
-	size := x.req.Size + int(x.req.ContentLength)
-	if size <= x.end-x.start {
-		return wire.Plain
-	}
-	if size > len(x.buf) && !x.grow(size) {
-		return wire.Rare
-	}
-	x.move(x.buf)
-	for x.end < size {
-		x.enter(body)
-		if !x.fill() {
-			return wire.Incomplete
-		}
-	}
-	// What the request consists of may have moved.
-	x.head, _ = x.req.Parse(x.buf[:x.end], x.head[:0], x.how)
-	return wire.Plain
-}
-
-// grow makes the buffer long enough for a body, within the budget of all.
-func (x *session) grow(size int) bool {
-	more := int64(size - len(x.buf))
-	if !x.server.proxy.bodies.take(more) {
-		return false
-	}
-	x.extra += more
-	x.move(make([]byte, size))
-	return true
-}
-
-// shrink gives back what the last request needed more than usual.
-func (x *session) shrink() {
-	if x.extra > 0 && x.end-x.start <= sessionBuffer {
-		x.server.proxy.bodies.giveBack(x.extra)
-		x.extra = 0
-		x.move(make([]byte, sessionBuffer))
-	}
-}
-
-// move moves what is not yet used to the start of a buffer.
-func (x *session) move(to []byte) {
-	x.end = copy(to, x.buf[x.start:x.end])
-	x.start, x.buf = 0, to
-}
-
-// fill reads more, and reports whether there was any.
-func (x *session) fill() bool {
-	if x.start == x.end {
-		x.start, x.end = 0, 0
-	}
-	if x.end == len(x.buf) {
-		x.move(x.buf)
-	}
-	n, _ := x.conn.Read(x.buf[x.end:])
-	x.end += n
-	return n > 0
-}
-
-// body returns the request's body, which was read completely.
-func (x *session) body() []byte {
-	at := x.start + x.req.Size
-	return x.buf[at : at+int(x.req.ContentLength)]
-}
-
-// handOver gives the connection to the general path, with what was read of it.
-func (x *session) handOver() {
-	x.server.proxy.bodies.giveBack(x.extra)
-	x.enter(general)
-	c := &handedConn{Conn: x.conn, session: x, read: append([]byte(nil), x.buf[x.start:x.end]...)}
-	x.dropScratch()
-	x.buf = nil
-	if !x.server.handed.handOver(c) {
-		c.Close()
-	}
-}
-
 // use makes a connection to a replica the one that ends with the client. It reports
 // whether the client is still there.
 func (x *session) use(l *link) bool {
@@ -217,4 +94,44 @@ func (x *session) write(b []byte) bool {
 	x.enter(writing)
 	_, err := x.conn.Write(b)
 	return err == nil
+}
+
+// phase is what a session waits for.
+type phase uint64
+
+const (
+	idle    phase = iota // a request
+	header               // the rest of a header
+	body                 // the rest of a request's body
+	waiting              // a replica
+	writing              // the client, to take the response
+	general              // the general path, which has the connection
+)
+
+const phaseBits = 3
+
+// enter begins a phase, or notes progress in the current one. Writers do not
+// exclude each other: any change is progress.
+func (x *session) enter(p phase) {
+	x.state.Store((x.state.Load()>>phaseBits+1)<<phaseBits | uint64(p))
+}
+
+func (x *session) phase() phase { return phase(x.state.Load() & (1<<phaseBits - 1)) }
+
+func (s *Server) remove(x *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, x)
+}
+
+func (s *Server) eachSession(do func(*session)) {
+	s.mu.Lock()
+	var all []*session
+	for x := range s.sessions {
+		all = append(all, x)
+	}
+	s.mu.Unlock()
+	for _, x := range all {
+		do(x)
+	}
 }

@@ -6,28 +6,6 @@ import (
 	"time"
 )
 
-// phase is what a session waits for.
-type phase uint64
-
-const (
-	idle    phase = iota // a request
-	header               // the rest of a header
-	body                 // the rest of a request's body
-	waiting              // a replica
-	writing              // the client, to take the response
-	general              // the general path, which has the connection
-)
-
-const phaseBits = 3
-
-// enter begins a phase, or notes progress in the current one. Writers do not
-// exclude each other: any change is progress.
-func (x *session) enter(p phase) {
-	x.state.Store((x.state.Load()>>phaseBits+1)<<phaseBits | uint64(p))
-}
-
-func (x *session) phase() phase { return phase(x.state.Load() & (1<<phaseBits - 1)) }
-
 // sweepInterval is how often sessions are looked at: rarely enough that a request
 // costs no timer, and often enough to see that a client has gone.
 const sweepInterval = 200 * time.Millisecond

@@ -8,16 +8,6 @@ import (
 	"net/http"
 )
 
-// Verdict is what a head is.
-type Verdict int
-
-// Verdicts.
-const (
-	Incomplete Verdict = iota // more bytes are needed
-	Rare                      // not plain
-	Plain
-)
-
 // Request is the head of a plain request. Its fields are parts of the input.
 type Request struct {
 	Method, Target, Host []byte

@@ -2,6 +2,16 @@ package wire
 
 import "bytes"
 
+// Verdict is what a head is.
+type Verdict int
+
+// Verdicts.
+const (
+	Incomplete Verdict = iota // more bytes are needed
+	Rare                      // not plain
+	Plain
+)
+
 var (
 	crlf  = []byte("\r\n")
 	space = []byte(" ")
