@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/fakeapi"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -52,12 +55,17 @@ func (c existingCluster) find() (port.Existing, bool, error) {
 	target := New(Config{})
 	target.conn = c.Client()
 	c.t.Cleanup(func() { _ = target.Close() })
+	return target.FindExisting(c.t.Context(), existingRequest())
+}
+
+// existingRequest is for the first release.
+func existingRequest() port.DeployRequest {
 	img := delivery.Image{Repository: "example.com/new/api", Digest: delivery.DigestOf([]byte("new"))}
 	objects := `[{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"api"},"spec":{"selector":{"matchLabels":{"app":"api"}},"template":{"metadata":{"labels":{"app":"api"}},"spec":{"containers":[{"name":"api","image":"` + img.String() + `"}]}}}},
 		{"apiVersion":"v1","kind":"Service","metadata":{"name":"api"},"spec":{"selector":{"app":"api"},"ports":[{"port":80}]}}]`
-	return target.FindExisting(c.t.Context(), port.DeployRequest{Service: "api", Environment: "prod", ID: "r-1", Release: delivery.Release{
+	return port.DeployRequest{Service: "api", Environment: "prod", ID: "r-1", Release: delivery.Release{
 		Service: "api", Image: img, Objects: objects, Manifests: port.Rendered{Objects: objects}.Digest(),
-	}})
+	}}
 }
 
 // TestFindExisting_AsRelease: the image by the digest of its pods, the objects as people
@@ -118,6 +126,26 @@ func TestFindExisting_RefusedOrNothing(t *testing.T) {
 				t.Errorf("FindExisting = %t, %v, want %q", ok, err, c.refused)
 			}
 		})
+	}
+}
+
+// TestFindExisting_AfterInterruptedAdoption: fields that were taken over already are no
+// reason to refuse what serves.
+func TestFindExisting_AfterInterruptedAdoption(t *testing.T) {
+	c := newExistingCluster(t)
+	c.Edit(deploymentsPath+"api", func(o *unstructured.Unstructured) {
+		fields := o.GetManagedFields()
+		fields[0].Manager, fields[0].Operation = "slipway", metav1.ManagedFieldsOperationApply
+		o.SetManagedFields(fields)
+	})
+	target := New(Config{})
+	target.conn = c.Client()
+	set, err := target.objects(t.Context(), target.conn, existingRequest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := target.existing(target.conn, existingRequest(), set).find(t.Context()); !ok || err != nil {
+		t.Errorf("find = %t, %v, want what serves", ok, err)
 	}
 }
 
