@@ -231,3 +231,33 @@ func TestTargets_FirstDeploy_LoadBalancer(t *testing.T) {
 		t.Errorf("status = %+v, want the load balancer's address", st)
 	}
 }
+
+// A run that is killed while it takes over what serves is continued by the next one: no
+// request is lost, and what served is release 0, with the same pods until it is replaced.
+func TestTargets_FirstDeploy_Killed(t *testing.T) {
+	t.Parallel()
+	h, image := newExistingProject(t)
+	h.applyExisting(image)
+	url := h.serviceURL("tiny")
+	h.setBehaviour("predict fails")
+	pods := h.podUIDs()
+	h.underLoad(url, predictBody, 0, func() result {
+		r := h.start("run", "--env", "prod", "--json")
+		taking := func(e runEvent) bool { return strings.HasPrefix(e.Text, "taking over the fields of Deployment tiny") }
+		if _, ok := r.waitForEvent(taking); !ok {
+			t.Fatalf("the run took nothing over:\n%s", r.wait())
+		}
+		r.kill()
+		return h.run()
+	})
+	if now := h.podUIDs(); !slices.Equal(now, pods) {
+		t.Errorf("pods after the failed release = %q, want those of before: %q", now, pods)
+	}
+	st := h.status("prod")
+	if st.Health != "healthy" || len(st.History) == 0 || !strings.Contains(st.History[len(st.History)-1].Reason, "imported") || st.History[len(st.History)-1].Release != st.Release {
+		t.Errorf("status = %+v, want release 0, healthy", st)
+	}
+	if paused := h.kubectlIn("get", "deployment", "tiny", "-o", "jsonpath={.spec.paused}"); paused != "" {
+		t.Errorf("paused = %s, want the Deployment to go on", paused)
+	}
+}
