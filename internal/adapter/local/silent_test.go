@@ -1,0 +1,107 @@
+//go:build linux
+
+package local_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/local"
+	"github.com/slipway-cd/slipway/internal/flock"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
+)
+
+// TestTarget_SilentSupervisor: every call of a supervisor that accepts and does not
+// respond, or ends in the middle of a response, returns once its context ends.
+func TestTarget_SilentSupervisor(t *testing.T) {
+	for name, respond := range map[string]func(net.Conn){
+		"silent": func(c net.Conn) { _, _ = io.Copy(io.Discard, c) },
+		"ends in a response": func(c net.Conn) {
+			if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"say\": \"x")
+			}
+			c.Close()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := &fakeStore{t: t, sample: sample(t)}
+			target := &testTarget{Target: local.New(local.Config{Dir: dir, Images: s, Artifacts: s}), service: "sample"}
+			o := target.request(porttest.Sample{Version: "a"})
+			serveSupervisor(t, dir, string(o.ID), respond)
+			var all sync.WaitGroup
+			for call, do := range map[string]func(context.Context) error{
+				"stage":   func(ctx context.Context) error { _, err := target.Stage(ctx, o, nil); return err },
+				"promote": func(ctx context.Context) error { _, err := target.Promote(ctx, o, nil); return err },
+				"discard": func(ctx context.Context) error { return target.Discard(ctx, o) },
+				"observe": func(ctx context.Context) error {
+					_, err := target.Observe(ctx, o.Service, o.Environment)
+					return err
+				},
+				"remove": func(ctx context.Context) error { return target.Remove(ctx, o.Service, o.Environment) },
+				"traffic": func(ctx context.Context) error {
+					_, err := target.Traffic(ctx, o.Service, o.Environment, o.ID, time.Time{})
+					return err
+				},
+				"prove":   func(ctx context.Context) error { _, err := target.Identify(ctx, o, "http://127.0.0.1:1"); return err },
+				"restore": target.Restore,
+				"down":    target.Down,
+			} {
+				all.Go(func() { // at once: none waits for another
+					ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+					defer cancel()
+					start := time.Now()
+					err := do(ctx)
+					if took := time.Since(start); took > 5*time.Second {
+						t.Errorf("%s returned %v after %s, want it when its context ends", call, err, took)
+					}
+					if err == nil && call != "observe" {
+						t.Errorf("%s succeeded", call)
+					}
+				})
+			}
+			all.Wait()
+		})
+	}
+}
+
+// serveSupervisor takes the place of the supervisor of a folder in which a release is staged.
+func serveSupervisor(t *testing.T, dir, staged string, respond func(net.Conn)) {
+	t.Helper()
+	state := `{"schema": 1, "environments": {"sample/dev": {"service": "sample", "environment": "dev", "port": 18001,
+		"staged": {"release": "` + staged + `", "spec": {"rootfs": "/x", "image": {}, "workload": {"replicas": 1, "health": "/"}}}}}}`
+	if err := os.WriteFile(filepath.Join(dir, "state.json"), []byte(state), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := flock.TryLock(filepath.Join(dir, "supervisor.lock"))
+	if err != nil || lock == nil {
+		t.Fatalf("lock: %v, %v", lock, err)
+	}
+	t.Cleanup(func() { lock.Close() })
+	if err := os.Mkdir(filepath.Join(dir, "run"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(filepath.Join(dir, "run")) // paths of sockets are short
+	l, err := net.Listen("unix", "supervisor.sock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go respond(c)
+		}
+	}()
+}
