@@ -69,7 +69,7 @@ func (s *session) planned(ctx context.Context, ask RunOptions) (PlanView, error)
 	if planErr != nil && len(found) == 1 {
 		return PlanView{}, planErr
 	}
-	v := PlanView{Plan: p, Problems: found}
+	v := PlanView{Plan: p, Problems: found, Drift: s.facts.Drift}
 	if s.isOnMachine(p.Environment) {
 		v.Notes = append(v.Notes, machineOnly(p.Environment))
 	}

@@ -54,6 +54,9 @@ func (s *session) planFor(ctx context.Context, t plan.Trigger, env delivery.Envi
 			find = append(find, s.findData) // it trains nothing
 		}
 	}
+	if !t.Rollback { // it replaces what is live in any case
+		find = append(find, s.findDrift)
+	}
 	find = append(find, s.findSmokeFiles)
 	for _, do := range find {
 		err := do(ctx, &f, env)

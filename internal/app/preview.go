@@ -40,6 +40,11 @@ func (s *session) previewRequest(ctx context.Context, p plan.Plan) (o port.Deplo
 			return o, nil, false, nil
 		}
 		o = port.DeployRequest{Service: p.Service, Environment: p.Environment, ID: placeholderRelease, Strategy: w.Strategy}
+		if p.Repairs != "" {
+			d := s.facts.Serving
+			o.ID, o.Release = d.Instance(), s.facts.ServingRelease.Release.WithConfiguration(d.Config)
+			return o, target, true, nil
+		}
 		err = s.fillRequest(ctx, p, w, renderer, &o)
 		return o, target, err == nil, err
 	}

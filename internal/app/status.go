@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"fmt"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -156,8 +157,11 @@ func (s *session) fillObserved(ctx context.Context, st *Status, target port.Targ
 	}
 	st.Traffic = observed.Release
 	st.URL, st.Replicas, st.Notes = observed.URL, observed.Replicas, append(st.Notes, observed.Notes...)
+	if st.Release == "" && st.InProgress == nil && observed.Release != "" {
+		st.Notes = append(st.Notes, fmt.Sprintf("these records don't have release %s, which receives the traffic: they may have been removed, or be on another machine; the next run replaces it without an interruption, but cannot restore it", observed.Release))
+	}
 	st.Health = healthOf(st, observed)
-	return nil
+	return s.fillDrift(ctx, st, target)
 }
 
 // healthOf derives the health from the replicas of the observed release, and notes a

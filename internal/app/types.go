@@ -81,6 +81,7 @@ type Status struct {
 	ThisMachineOnly bool `json:"this_machine_only,omitempty"` // the state is shared, but not what is about this environment
 
 	Replicas    []port.Replica        `json:"replicas,omitempty"`
+	Drift       []port.Drift          `json:"drift,omitempty"`    // how what is live differs from the record
 	Traffic     delivery.ReleaseID    `json:"traffic,omitempty"`  // what has it according to the target: the name under which it runs
 	InProgress  *delivery.Deployment  `json:"entering,omitempty"` // deployed, not accepted yet
 	Bake        *Bake                 `json:"bake,omitempty"`     // of what is entering
@@ -147,6 +148,7 @@ type PlanView struct {
 	Changed  *ChangedFiles `json:"changed,omitempty"`  // files since what is deployed; nil: not known
 	Existing *ExistingView `json:"existing,omitempty"` // what serves without a record, and becomes release 0; nil: nothing
 	Changes  []port.Change `json:"changes,omitempty"`
+	Drift    []port.Drift  `json:"drift,omitempty"`    // how what is live differs from the record; the run undoes it
 	Notes    []string      `json:"notes,omitempty"`    // about where the plan's environment is
 	Problems []Problem     `json:"problems,omitempty"` // that would make the run fail; without steps they made planning fail
 }

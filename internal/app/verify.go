@@ -9,6 +9,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -20,6 +21,7 @@ type VerifyResult struct {
 	Summary     string                `json:"summary"`
 	URL         string                `json:"url"`
 	GateResults []delivery.GateResult `json:"answers"`
+	Drift       []port.Drift          `json:"drift,omitempty"` // how what is live differs from the record
 	Notes       []string              `json:"notes,omitempty"` // what the target tells besides, such as its autoscalers
 }
 
@@ -70,6 +72,9 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (VerifyR
 	}
 	if observed, err := target.Observe(ctx, s.project.Service, env); err == nil { // the verdict does not depend on it
 		v.Notes = observed.Notes
+	}
+	if v.Drift, err = s.drift(ctx, target, d, saved.Release); err != nil {
+		v.Notes = append(v.Notes, err.Error())
 	}
 	out, _, err := step.DecodeOutput[step.DeployOutput](map[string]json.RawMessage{"verify": res.Output}, "verify")
 	v.Release, v.Summary, v.URL, v.GateResults = d.Release, res.Summary, out.URL, res.GateResults

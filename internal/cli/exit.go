@@ -16,6 +16,7 @@ const (
 	ExitRolledBack     = 3 // deployed, failed, and rolled back
 	ExitWaiting        = 4 // for an approval
 	ExitRollbackFailed = 5 // the rollback itself failed
+	ExitDrift          = 6 // a check found that what is live differs from the record
 	ExitInterrupted    = 130
 )
 

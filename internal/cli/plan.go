@@ -75,6 +75,7 @@ func (c *Command) printPlan(p app.PlanView) {
 	for _, note := range p.Notes {
 		fmt.Fprintf(c.Stdout, "note: %s\n", note)
 	}
+	c.printDrift(p.Drift, "")
 	if p.Skip != "" {
 		fmt.Fprintf(c.Stdout, "nothing to do: %s\n", p.Skip)
 		return

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -107,12 +108,25 @@ func (c *Command) statusLines(st app.Status, most int) []string {
 	return lines
 }
 
+// headline names what users get. Between the switch of the traffic and the acceptance,
+// and where the records were lost, that is not the recorded release.
 func headline(st app.Status) string {
-	if st.Release == "" {
+	accepted := cmp.Or(st.Instance, st.Release)
+	if st.Release == "" && st.Traffic == "" {
 		return fmt.Sprintf("%s  nothing deployed", st.Environment)
 	}
-	text := fmt.Sprintf("%s  %s  %s", st.Environment, st.Release, st.Health)
-	if st.Dirty {
+	serving, state := st.Release, ""
+	if st.Traffic != "" && st.Traffic != accepted {
+		serving, state = st.Traffic, "  has the traffic; accepted: "+string(st.Release)
+		switch {
+		case st.Release == "" && st.InProgress == nil:
+			state = "  has the traffic, but is not recorded"
+		case st.Release == "":
+			state = "  has the traffic, not accepted yet"
+		}
+	}
+	text := fmt.Sprintf("%s  %s  %s%s", st.Environment, serving, st.Health, state)
+	if st.Dirty && state == "" {
 		text += "  dirty"
 	}
 	return text
@@ -120,7 +134,7 @@ func headline(st app.Status) string {
 
 // addServing adds what is deployed.
 func (c *Command) addServing(b *block, st app.Status) {
-	if st.Release != "" || st.InProgress != nil {
+	if st.Release != "" || st.InProgress != nil || st.Traffic != "" {
 		b.addField(9, "url", st.URL)
 	}
 	if st.Release == "" {
@@ -207,6 +221,7 @@ func (c *Command) addAttention(b *block, st app.Status) {
 	for _, r := range st.Runs {
 		unfinished.entries = append(unfinished.entries, c.unfinishedLines(b, r))
 	}
+	drift := c.driftEntries(b, st)
 	replicas, notes := attention{label: "replica", kind: "failing replica"}, attention{label: "note", kind: "note"}
 	for _, r := range st.FailedReplicas() {
 		text := fmt.Sprintf("%s %s, %d restarts: %s", r.Name, r.State, r.Restarts, r.Cause)
@@ -215,7 +230,7 @@ func (c *Command) addAttention(b *block, st app.Status) {
 	for _, n := range st.Notes {
 		notes.entries = append(notes.entries, b.labelled("note", n, maxFieldLines))
 	}
-	b.groups = []attention{waiting, unfinished, replicas, notes, quarantinedLines(b, st.Quarantined)}
+	b.groups = []attention{waiting, unfinished, drift, replicas, notes, quarantinedLines(b, st.Quarantined)}
 }
 
 // waitingLines shows what a run waits for, and how to continue it.

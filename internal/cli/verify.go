@@ -11,9 +11,17 @@ import (
 func (c *Command) verify() *cobra.Command {
 	var env, release string
 	cmd := &cobra.Command{
-		Use:     "verify --env ENV | verify --provenance RELEASE",
-		Short:   "Check that what is deployed is the recorded release and healthy, or explain a release's provenance",
-		Args:    noArgs,
+		Use:   "verify --env ENV | verify --provenance RELEASE",
+		Short: "Check that what is deployed is the recorded release and healthy, or explain a release's provenance",
+		Args:  noArgs,
+		Long: `Check that what is deployed is the recorded release and healthy, or explain a
+release's provenance.
+
+Where the target can compare, what is live is compared with the record: what is
+missing or was changed by hand is named, with who changed it.
+
+Exit codes: 0 passed, 1 failed, 2 usage or configuration, 6 it responds as it
+should, but differs from the record.`,
 		Example: "  slipway verify --env prod\n  slipway verify --provenance r-7f3a9c21d04e\n  slipway verify --provenance r-7f3a9c21d04e --env prod --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if release != "" {
@@ -26,11 +34,15 @@ func (c *Command) verify() *cobra.Command {
 			if v.Verdict != delivery.Passed {
 				c.setExit(ExitFailed)
 			}
+			if v.Verdict == delivery.Passed && len(v.Drift) > 0 {
+				c.setExit(ExitDrift)
+			}
 			if c.json {
 				c.printJSON(v)
 				return nil
 			}
 			fmt.Fprintf(c.Stdout, "%s  %s in %s: %s\n", v.Verdict, v.Release, v.Environment, v.Summary)
+			c.printDrift(v.Drift, v.Environment)
 			for _, note := range v.Notes {
 				fmt.Fprintln(c.Stdout, "  "+note)
 			}

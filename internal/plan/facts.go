@@ -26,6 +26,7 @@ type Facts struct {
 	ServingRelease *delivery.ReleaseRecord // what it serves
 	Held           *delivery.Deployment    // of the environment, newer than what serves: it failed, and kept the traffic
 	NotServing     bool                    // the target does not run it, or all of it is down
+	Drift          []port.Drift            // of what is live from what was deployed
 	Unfinished     bool                    // other runs of the environment are queued or running
 	Changed        *Changes                // between what serves and Commit.Tree; nil: not known
 

@@ -54,8 +54,12 @@ func (pl *planner) deliver() error {
 	}
 	deploy := pl.deployParams(model)
 	pl.rollout(ready, deploy)
-	if pl.plan.Skip = pl.unchangedReason(deploy); pl.plan.Skip != "" {
-		pl.plan.Steps = nil
+	switch unchanged := pl.unchangedReason(deploy); {
+	case unchanged == "":
+	case len(pl.facts.Drift) > 0:
+		pl.plan.Repairs = pl.facts.Serving.Release
+	default:
+		pl.plan.Skip, pl.plan.Steps = unchanged, nil
 	}
 	return nil
 }

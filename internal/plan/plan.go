@@ -32,6 +32,7 @@ type Plan struct {
 	Trigger     Trigger              `json:"trigger"`
 	Replaces    delivery.ReleaseID   `json:"replaces,omitempty"` // what served when it was made
 	Skip        string               `json:"skip,omitempty"`     // why there is nothing to do
+	Repairs     delivery.ReleaseID   `json:"repairs,omitempty"`  // what is deployed; only the live state differs from its record
 	Warnings    []string             `json:"warnings,omitempty"` // what people should know before it runs
 	Steps       []step.Spec          `json:"steps"`              // every need before its giver's users
 }

@@ -51,7 +51,7 @@ func (pl *planner) promoteAccepted() error {
 // overrides. What overridden manifests become is left to the deployment.
 func (pl *planner) serves(r delivery.ReleaseRecord) bool {
 	f, over := pl.facts, pl.overrides()
-	if f.Serving == nil || f.Serving.Release != r.ID || f.NotServing || f.Unfinished || pl.trigger.Until != "" {
+	if f.Serving == nil || f.Serving.Release != r.ID || f.NotServing || len(f.Drift) > 0 || f.Unfinished || pl.trigger.Until != "" {
 		return false
 	}
 	if over.IsZero() {

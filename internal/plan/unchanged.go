@@ -16,7 +16,7 @@ import (
 )
 
 // unchangedReason returns why delivering the commit would only deploy what is
-// deployed already, or "". All that the plan knows must agree: image, model,
+// deployed already, apart from what was changed by hand, or "". All that the plan knows must agree: image, model,
 // configuration and overrides. A step whose result is not known yet has to run.
 func (pl *planner) unchangedReason(deploy step.DeployParams) string {
 	f := pl.facts

@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -70,6 +71,9 @@ func TestNew_NothingToDo(t *testing.T) {
 		{name: "another policy", text: strings.Replace(file, "\nmodel:", "\nscan: {}\nmodel:", 1), change: func(*plan.Facts, *plan.Trigger) {}},
 		{name: "another bake time only", text: strings.Replace(file, "bake: 5m", "bake: 6m", 1), change: func(*plan.Facts, *plan.Trigger) {}, skips: true},
 		{name: "it does not serve", change: func(f *plan.Facts, _ *plan.Trigger) { f.NotServing = true }},
+		{name: "what is live differs", change: func(f *plan.Facts, _ *plan.Trigger) {
+			f.Drift = []port.Drift{{Kind: "Service", Name: "api", Missing: true}}
+		}},
 		{name: "another run is in progress", change: func(f *plan.Facts, _ *plan.Trigger) { f.Unfinished = true }},
 		{name: "it is quarantined", change: func(f *plan.Facts, _ *plan.Trigger) {
 			f.ServingRelease.Quarantined = &delivery.Quarantine{Release: old, Reason: "errors"}

@@ -83,6 +83,28 @@ type Differ interface {
 	Diff(ctx context.Context, req DeployRequest) ([]Change, error)
 }
 
+// Drift is one difference between what is live and what was recorded: an object that is
+// missing, or a field that another has changed or added.
+type Drift struct {
+	Kind     string    `json:"kind"`
+	Name     string    `json:"name"`
+	Missing  bool      `json:"missing,omitempty"`  // the whole object is
+	Field    string    `json:"field,omitempty"`    // its path in the object
+	Recorded string    `json:"recorded,omitempty"` // its value; empty: the record lacks it
+	Live     string    `json:"live,omitempty"`     // its value; empty: it was removed
+	Manager  string    `json:"manager,omitempty"`  // who changed it; empty: not known
+	Time     time.Time `json:"time,omitzero"`      // of the manager's last change
+}
+
+// DriftReporter is a target that can compare what is live with what was recorded.
+type DriftReporter interface {
+	// Drift returns how what is live differs from the request's release, which is the
+	// accepted one; while another release is on its way in, none. The values of secrets
+	// are masked. What controllers change, and defaults, are no drift. Promoting the
+	// release again repairs it. It changes nothing.
+	Drift(ctx context.Context, req DeployRequest) ([]Drift, error)
+}
+
 // Traffic is what users got from one release in a window.
 type Traffic struct {
 	Requests int64         // with or without a response

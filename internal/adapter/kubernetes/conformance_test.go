@@ -221,6 +221,10 @@ func TestTarget_Finalizer(t *testing.T) {
 	}
 }
 
+func TestTarget_DriftReporter(t *testing.T) {
+	porttest.TestDriftReporter(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, delivery.Rolling) })
+}
+
 func TestTarget_TrafficSplitter(t *testing.T) {
 	porttest.TestTrafficSplitter(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, delivery.Canary) })
 }

@@ -7,6 +7,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/drift"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/history"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/manifest"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -46,11 +49,16 @@ func (t *Target) Diff(ctx context.Context, o port.DeployRequest) ([]port.Change,
 			}
 		}
 	}
+	h, err := history.Load(ctx, c, o.Service, o.Environment)
+	if err != nil {
+		return nil, err
+	}
+	force := t.section.TakeOver || wasAccepted(h, o.ID) // as a dry run does
 	var changes []port.Change
 	applied := map[string]bool{}
 	for _, obj := range slices.Concat(jobs, set.Others, set.Workloads, set.Selecting(o.ID)) {
 		applied[manifest.Key(obj)] = true
-		change, err := t.diffObject(ctx, c, obj, takeFrom)
+		change, err := t.diffObject(ctx, c, obj, force, takeFrom)
 		if err != nil {
 			return nil, err
 		}
@@ -66,7 +74,7 @@ func (t *Target) Diff(ctx context.Context, o port.DeployRequest) ([]port.Change,
 }
 
 // diffObject compares an object as it is with what it would be.
-func (t *Target) diffObject(ctx context.Context, c *client.Client, o *unstructured.Unstructured, takeFrom func(string) bool) (port.Change, error) {
+func (t *Target) diffObject(ctx context.Context, c *client.Client, o *unstructured.Unstructured, force bool, takeFrom func(string) bool) (port.Change, error) {
 	out := port.Change{Kind: o.GetKind(), Name: o.GetName()}
 	kind, err := c.KindOf(ctx, o.GroupVersionKind())
 	if err != nil && !client.IsPrerequisiteMissing(err) {
@@ -78,11 +86,17 @@ func (t *Target) diffObject(ctx context.Context, c *client.Client, o *unstructur
 			return out, err
 		}
 	}
-	next, err := c.Apply(ctx, o, client.ApplyOptions{DryRun: true, Force: t.section.TakeOver, TakeFrom: takeFrom})
+	if live != nil {
+		o = withKnownData(o, live)
+	}
+	next, err := c.Apply(ctx, o, client.ApplyOptions{DryRun: true, Force: force, TakeFrom: takeFrom})
 	if err != nil && (client.IsPrerequisiteMissing(err) || fault.Is(err, fault.Denied) && o.GetKind() == "Namespace") {
 		next, err = o, nil
 	}
 	if err != nil {
+		return out, err
+	}
+	if err := removeAdded(live, next); err != nil {
 		return out, err
 	}
 	before, after := manifest.YAML(live), manifest.YAML(next)
@@ -96,6 +110,18 @@ func (t *Target) diffObject(ctx context.Context, c *client.Client, o *unstructur
 	}
 	out.Diff = manifest.Diff(before, after)
 	return out, nil
+}
+
+// removeAdded removes from what a dry run has made what a run will remove.
+func removeAdded(live, next *unstructured.Unstructured) error {
+	if live == nil || live.GetLabels()[labels.Service] == "" || !drift.HasOthers(live) {
+		return nil
+	}
+	added, err := drift.Added(live, next)
+	if err == nil {
+		drift.Remove(next.Object, added)
+	}
+	return err
 }
 
 // diffRemovals returns the objects of the current release that the request's lacks.

@@ -76,7 +76,11 @@ func (op *operation) apply(ctx context.Context, objects []*unstructured.Unstruct
 		return err
 	}
 	defer cancel()
-	if err := op.client.ApplyAll(bounded, objects, client.ApplyOptions{Force: true}); err != nil {
+	err = op.takeAddedToWorkloads(bounded, objects)
+	if err == nil {
+		err = op.client.ApplyAll(bounded, objects, client.ApplyOptions{Force: true, Added: op.takeAdded})
+	}
+	if err != nil {
 		if lost := op.lease.Check(); lost != nil && ctx.Err() == nil {
 			return lost
 		}
@@ -150,7 +154,13 @@ func (op *operation) complete(ctx context.Context, set *manifest.Set) error {
 	if err := op.apply(ctx, set.Workloads); err != nil {
 		return err
 	}
-	return op.wait(ctx, informers, op.completeCondition(set))
+	cond := op.completeCondition(set)
+	if op.state.Traffic == set.Release && set.Release == op.request.ID { // perhaps a repair
+		if err := op.awaitTemplates(ctx, set, &cond); err != nil {
+			return err
+		}
+	}
+	return op.wait(ctx, informers, cond)
 }
 
 // completeCondition is that a release is alone in its workloads, with all its pods.

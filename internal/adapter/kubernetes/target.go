@@ -76,6 +76,7 @@ var (
 	_ port.DryRunner         = (*Target)(nil)
 	_ port.Identifier        = (*Target)(nil)
 	_ port.Differ            = (*Target)(nil)
+	_ port.DriftReporter     = (*Target)(nil)
 	_ port.LogReader         = (*Target)(nil)
 	_ port.NamespaceReporter = (*Target)(nil)
 )

@@ -85,6 +85,11 @@ func (op *operation) trySwitch(ctx context.Context, svc, live *unstructured.Unst
 		}
 		out.SetResourceVersion(live.GetResourceVersion())
 	}
+	if taken, err := op.takeAdded(ctx, out, live); err != nil {
+		return err
+	} else if taken {
+		return op.trySwitch(ctx, svc, nil) // it has another resourceVersion now
+	}
 	_, err = op.client.In(client.Services(), out.GetNamespace()).Apply(ctx, out.GetName(), out, metav1.ApplyOptions{FieldManager: labels.Manager, Force: true})
 	switch {
 	case err == nil:

@@ -70,6 +70,7 @@ type deployment struct {
 
 	current  delivery.Deployment // the accepted one, zero if there is none
 	observed port.Observation    // before anything was changed
+	drift    []port.Drift        // of what is live from the release, which is the current one already
 }
 
 // alreadyDeployed ends the step if records and target agree that the release is
@@ -91,6 +92,12 @@ func (d *deployment) alreadyDeployed(ctx context.Context) (step.Result, bool, er
 	}
 	begun, ok, err := d.OfRun(ctx)
 	if err != nil || ok && begun.State == delivery.Deploying {
+		return step.Result{}, false, err
+	}
+	if d.drift, err = d.Drift(ctx, d.request); err != nil || len(d.drift) > 0 {
+		for _, found := range d.drift {
+			d.Request.Logf("repairing: %s", found)
+		}
 		return step.Result{}, false, err
 	}
 	res, err := d.AlreadyDeployed(current, d.observed.URL)
@@ -221,6 +228,9 @@ func (d *deployment) approvedBy() (names string, one delivery.Actor, err error) 
 }
 
 func (d *deployment) reason() string {
+	if len(d.drift) > 0 {
+		return "repair: " + d.drift[0].String()
+	}
 	if d.params.Release != "" {
 		return "promotion of " + string(d.params.Release)
 	}

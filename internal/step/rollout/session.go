@@ -100,6 +100,20 @@ func (s Session) Observe(ctx context.Context, service string) (port.Observation,
 	return obs, nil
 }
 
+// Drift returns how what is live differs from the request's release, which is the
+// accepted one; none where the target cannot compare.
+func (s Session) Drift(ctx context.Context, o port.DeployRequest) ([]port.Drift, error) {
+	reporter, ok := s.Target.(port.DriftReporter)
+	if !ok {
+		return nil, nil
+	}
+	found, err := reporter.Drift(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("compare %s with its record: %w", o.Environment, err)
+	}
+	return found, nil
+}
+
 // Checker returns what checks the service's responses.
 func (s Session) Checker() probe.Checker { return probe.Checker{Prober: s.Prober, Clock: s.Clock} }
 

@@ -29,6 +29,11 @@ type ApplyOptions struct {
 	// TakeFrom reports whether fields of a manager are taken over without Force; nil:
 	// of none.
 	TakeFrom func(manager string) bool
+
+	// Added is called with an object and what applying it has made, if a person's tool
+	// owns fields of that; it reports whether it has taken them, so that the object is
+	// applied again. nil: they stay.
+	Added func(ctx context.Context, o, now *unstructured.Unstructured) (taken bool, err error)
 }
 
 // Apply applies one object (server-side), and returns it as it is now.
@@ -109,7 +114,7 @@ func (c *Client) applyParallel(ctx context.Context, objects []*unstructured.Unst
 		}
 		group.Go(func() {
 			defer func() { <-slots }()
-			_, err := c.Apply(ctx, o, opts)
+			err := c.applyOne(ctx, o, opts)
 			switch {
 			case err == nil, opts.DryRun && isBrought(o, brought, err):
 			case fault.Is(err, fault.Denied) && o.GetKind() == "Namespace" && o.GetName() == c.namespace:
@@ -147,6 +152,19 @@ func isBrought(o *unstructured.Unstructured, brought map[schema.GroupKind]bool, 
 		return brought[o.GroupVersionKind().GroupKind()]
 	}
 	return IsPrerequisiteMissing(err)
+}
+
+// applyOne applies an object, and once more if fields were taken that it lacks.
+func (c *Client) applyOne(ctx context.Context, o *unstructured.Unstructured, opts ApplyOptions) error {
+	now, err := c.Apply(ctx, o, opts)
+	if err != nil || opts.Added == nil {
+		return err
+	}
+	taken, err := opts.Added(ctx, o, now)
+	if err == nil && taken {
+		_, err = c.Apply(ctx, o, opts)
+	}
+	return err
 }
 
 // IsPrerequisiteMissing reports whether an object cannot be tried yet, because its

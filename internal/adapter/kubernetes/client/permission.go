@@ -46,9 +46,9 @@ func (p permission) verbs() []string {
 		needed = []string{"get", "list", "create", "patch", "delete"}
 	case "leases":
 		needed = []string{"get", "create", "update", "delete"}
-	case "replicasets", "pods", "events":
-		needed = []string{"list", "watch"}
-	case "endpointslices":
+	case "replicasets", "pods":
+		needed = []string{"list", "watch", "patch"}
+	case "events", "endpointslices":
 		needed = []string{"list", "watch"}
 	case "pods/log":
 		needed = []string{"get"}
