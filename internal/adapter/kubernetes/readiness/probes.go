@@ -157,6 +157,21 @@ func (a *assessor) measureReadyTimes() {
 	}
 }
 
+// startupPassed returns when the container passed its startup probe, or zero if it has
+// none. Without an observation it is the last failure of the probe.
+func (a *assessor) startupPassed(b containerState) time.Time {
+	if b.spec.StartupProbe == nil {
+		return time.Time{}
+	}
+	if at, ok := a.snapshot.Startups[b.instance()]; ok {
+		return at
+	}
+	if e := a.lastUnhealthyEvent(b, "startup"); e != nil {
+		return lastSeen(e)
+	}
+	return time.Time{}
+}
+
 // activeProbe returns the probe that keeps a running container from being ready.
 func activeProbe(b containerState) (string, *corev1.Probe) {
 	if b.spec.StartupProbe != nil && (b.status.Started == nil || !*b.status.Started) {
@@ -249,4 +264,17 @@ func describeProbe(p *corev1.Probe) string {
 func probeSeconds(n, times int32) time.Duration {
 	const day = 86400
 	return time.Duration(min(day, int64(max(0, n))*int64(max(0, times)))) * time.Second
+}
+
+// StartupBudget returns how long the startup probes of a pod allow it to take, or zero
+// without one.
+func StartupBudget(spec corev1.PodSpec) time.Duration {
+	var budget time.Duration
+	for _, c := range spec.Containers {
+		if p := c.StartupProbe; p != nil {
+			period, failures := cmp.Or(p.PeriodSeconds, 10), cmp.Or(p.FailureThreshold, 3)
+			budget = max(budget, probeSeconds(p.InitialDelaySeconds, 1)+probeSeconds(period, failures))
+		}
+	}
+	return budget
 }

@@ -12,6 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -74,6 +75,17 @@ type Snapshot struct {
 type LogKey struct {
 	Namespace, Pod, Container string
 	Previous                  bool
+}
+
+// Startups are the times at which containers were first seen to have passed their
+// startup probe: the API reports that they have, and not when.
+type Startups map[instance]time.Time
+
+// instance is one start of a container of a pod.
+type instance struct {
+	pod       types.UID
+	container string
+	restarts  int32
 }
 
 // Status is the assessment of a release. All strings are one line of printable text.
