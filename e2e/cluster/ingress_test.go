@@ -3,9 +3,11 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -54,7 +56,13 @@ func TestStartIngress(t *testing.T) {
 		t.Skip(err)
 	}
 	must(t, err)
+	stop := sync.OnceValue(i.Stop)
+	t.Cleanup(func() { _ = stop() }) // after a failure
 	kubectl(t, c, "create", "namespace", i.Class)
+	t.Cleanup(func() {
+		_, err := c.Kubectl(context.Background(), "delete", "namespace", i.Class, "--wait=false")
+		must(t, err)
+	})
 	_, err = c.KubectlInput(t.Context(), strings.ReplaceAll(nowhereRoutes, "CLASS", i.Class), "-n", i.Class, "apply", "-f", "-")
 	must(t, err)
 	for _, resource := range []struct{ name, path string }{
@@ -70,8 +78,7 @@ func TestStartIngress(t *testing.T) {
 	if logs := i.Logs(); !strings.Contains(logs, "traefik") {
 		t.Errorf("Logs = %q, want lines of traefik", logs)
 	}
-	kubectl(t, c, "delete", "namespace", i.Class, "--wait=false")
-	must(t, i.Stop())
+	must(t, stop())
 	if left := kubectl(t, c, "get", "ingressclasses,gatewayclasses", "-o", "name"); strings.Contains(left, i.Class+"\n") {
 		t.Errorf("classes left: %s", left)
 	}
