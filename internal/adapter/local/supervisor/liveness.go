@@ -128,23 +128,3 @@ func finishRequests(ctx context.Context, c *container.Container) {
 	c.Signal(syscall.SIGCONT)
 	_ = wait.Sleep(ctx, finishTimeout) // it has exited
 }
-
-// recover marks the replica as ready again; its last end is what it was.
-func (r *replica) recover(cause string) {
-	r.mu.Lock()
-	r.status.State, r.status.Cause = port.ReplicaReady, cause
-	r.mu.Unlock()
-	r.notify()
-}
-
-func (r *replica) state() port.ReplicaState {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.status.State
-}
-
-func (r *replica) cause() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.status.Cause
-}

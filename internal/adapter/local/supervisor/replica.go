@@ -8,48 +8,18 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/local/container"
-	"github.com/slipway-cd/slipway/internal/adapter/local/proxy"
-	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/redact"
 )
-
-// replica keeps one copy of a release running until it is stopped.
-type replica struct {
-	cfg       *Config
-	name      string
-	spec      container.Spec // without PORT
-	readyPath string         // path
-	pool      *proxy.Pool
-	log       *logFile
-	notify    func()              // called after every change
-	avoid     func(endpoint) bool // makes requests go to others, if there are any
-
-	stopRequested chan struct{} // closed to stop it
-	done          chan struct{} // closed when it has stopped
-	once          sync.Once
-
-	mu       sync.Mutex
-	status   port.Replica
-	failures int       // exits and failed starts
-	endedAt  time.Time // the last of them
-	trouble  error     // why this machine could not run it the last time; nil: it did
-	hint     string    // what to do about the last failure; empty: not known
-	stopped  bool      // the last failure was found while it was running
-	endpoint *endpoint // of the running container; nil: none
-	notes    []string
-}
 
 // run starts the container, again and again, until the replica is stopped.
 func (r *replica) run() {
@@ -140,41 +110,6 @@ func (r *replica) runOnce() (cause string, err error) {
 	return r.explain(exit, err)
 }
 
-// explain returns the cause of the end of a container, and remembers what to do
-// about it. The error is that of the machine, if the release is not to blame.
-func (r *replica) explain(exit container.Exit, problem error) (cause string, err error) {
-	hint, stopped := readOnlyHint(r.log.tail()), false
-	wrong, hung := (*wrongPortError)(nil), (*hungError)(nil)
-	switch {
-	case errors.As(problem, &wrong):
-		cause, hint, stopped = wrong.Error(), wrong.Hint(), true
-	case errors.As(problem, &hung):
-		cause, stopped = hung.Error()+formatTail(r.log.tail()), true
-	case problem != nil:
-		cause, err = problem.Error(), problem
-	case hint != "":
-		cause = exit.String() + " after a write to its read-only root file system" + formatTail(r.log.tail())
-	default:
-		cause = exit.String() + formatTail(r.log.tail())
-	}
-	r.mu.Lock()
-	r.hint, r.stopped = hint, stopped
-	r.mu.Unlock()
-	return cause, err
-}
-
-// startTrouble returns the error of a start if the machine is to blame: it has run
-// out of disk space, memory, processes or open files.
-func startTrouble(err error) error {
-	if fault.Is(err, fault.Denied) || fault.Is(err, fault.Unavailable) { // no namespaces are permitted, or the files are gone
-		return err
-	}
-	if fault.FileKind(err) != fault.Exhausted {
-		return nil
-	}
-	return fault.New(fault.Exhausted, "start a container").Cause(err)
-}
-
 // supervise waits for a running container. It adds it to the pool once it is
 // ready, removes it when it exits, and terminates it when the replica is stopped.
 // A portTakenError is returned if another process has its port, a wrongPortError if
@@ -221,14 +156,6 @@ func (r *replica) supervise(e endpoint) (container.Exit, error) {
 	return exit, problem
 }
 
-func (r *replica) addToPool(e endpoint) {
-	if !e.fixed {
-		r.pool.Add(e.address)
-		return
-	}
-	r.pool.AddDialer(e.address, func(ctx context.Context) (net.Conn, error) { return e.dial(ctx, e.port) })
-}
-
 // takenBy describes the process that has the port of a container that is gone, or
 // returns "". It looks twice: the kernel may be about to close the container's own
 // socket.
@@ -257,71 +184,6 @@ func (r *replica) terminate(b *container.Container, ended <-chan struct{}) {
 	}
 }
 
-// requestStop stops the replica; done is closed when it has stopped.
-func (r *replica) requestStop() { r.once.Do(func() { close(r.stopRequested) }) }
-
-func (r *replica) isStopping() bool {
-	select {
-	case <-r.stopRequested:
-		return true
-	default:
-		return false
-	}
-}
-
-func (r *replica) setState(state port.ReplicaState, cause string) {
-	r.mu.Lock()
-	r.status.State = state
-	if cause != "" {
-		r.status.Cause = cause
-	}
-	r.mu.Unlock()
-	r.notify()
-}
-
-func (r *replica) setFailed(cause string, trouble error) {
-	r.cfg.Log.Printf("replica %s: %s", r.name, cause)
-	r.mu.Lock()
-	r.status.State, r.status.Cause, r.endedAt = port.ReplicaBackoff, cause, r.cfg.Now()
-	r.failures++
-	r.trouble = trouble
-	r.mu.Unlock()
-	r.notify()
-}
-
-func (r *replica) countRestart() {
-	r.mu.Lock()
-	r.status.Restarts++
-	r.status.LastEnd = &port.ReplicaEnd{Cause: r.status.Cause, At: r.endedAt, Infrastructure: r.trouble != nil}
-	r.mu.Unlock()
-}
-
-// observe returns the state of the replica.
-func (r *replica) observe() (status port.Replica, failures int, notes []string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.status, r.failures, r.notes
-}
-
-// startError is the error of a release with a replica that failed.
-func (r *replica) startError(o ReleaseRequest, status port.Replica) error {
-	r.mu.Lock()
-	hint, stopped, trouble := r.hint, r.stopped, r.trouble
-	r.mu.Unlock()
-	f := r.failure("start %s: %s exited: %s", o, status.Name, status.Cause)
-	if stopped {
-		f = r.failure("start %s: %s: %s", o, status.Name, status.Cause)
-	}
-	if lost := r.cfg.folder.checkContent(r.spec.Rootfs, r.spec.Model); lost != nil {
-		return r.failure("start %s: %v", o, lost).Hint("%s", fault.HintOf(lost))
-	}
-	if fault.IsInfrastructure(f) {
-		return r.failure("start %s: this machine could not run %s: %s", o, status.Name, status.Cause).
-			Hint("%s", cmp.Or(fault.HintOf(trouble), "the release was not tried, and the previous one is unaffected: fix the machine, and run again"))
-	}
-	return f.Hint("%s", cmp.Or(hint, startHint(status.Cause)))
-}
-
 // wrongPort returns a wrongPortError if the replica runs and listens, but not where
 // it should; otherwise nil.
 func (r *replica) wrongPort() *wrongPortError {
@@ -330,44 +192,6 @@ func (r *replica) wrongPort() *wrongPortError {
 		return nil
 	}
 	return e.findWrongPort()
-}
-
-// currentEndpoint returns the endpoint of the running container, or nil.
-func (r *replica) currentEndpoint() *endpoint {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.endpoint
-}
-
-// startHint is what to do about a release that can't start.
-func startHint(cause string) string {
-	if strings.HasPrefix(cause, "out of memory") {
-		return "raise deploy.memory, or let the service use less; the previous release is unaffected"
-	}
-	return "fix what made it exit; the previous release is unaffected"
-}
-
-// failure returns the failure of this replica as one of the release, or of the
-// machine.
-func (r *replica) failure(format string, args ...any) *fault.Error {
-	r.mu.Lock()
-	trouble := r.trouble
-	r.mu.Unlock()
-	if trouble == nil {
-		trouble = r.cfg.folder.checkContent(r.spec.Rootfs, r.spec.Model)
-	}
-	if trouble == nil {
-		return fault.New(fault.Failed, format, args...)
-	}
-	return fault.New(fault.KindOf(trouble), format, args...).Infrastructure()
-}
-
-// formatTail formats the end of a log for an error.
-func formatTail(lines []string) string {
-	if len(lines) == 0 {
-		return "; it printed nothing"
-	}
-	return delivery.LogHeading + "\n  " + strings.Join(lines, "\n  ")
 }
 
 func replicaLog(cfg *Config, o ReleaseRequest, name string) *logFile {
