@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/slipway-cd/slipway/bench/measure"
@@ -93,8 +94,11 @@ func (b *bench) start(cmd *exec.Cmd, port int, path string) error {
 // stopServers ends what start has started.
 func (b *bench) stopServers() {
 	for _, cmd := range b.servers {
-		_ = cmd.Process.Kill() // it may have ended
+		// The master of nginx ends its workers, unless it is killed.
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+		kill := time.AfterFunc(5*time.Second, func() { _ = cmd.Process.Kill() })
 		_ = cmd.Wait()
+		kill.Stop()
 	}
 	b.servers = nil
 }
