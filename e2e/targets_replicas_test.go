@@ -11,9 +11,12 @@ import (
 	"time"
 )
 
+// bounds is an autoscaler that only keeps its minimum, whatever the load.
+var bounds = strings.Replace(autoscaler, "averageUtilization: 50", "averageUtilization: 100000", 1)
+
 // silent is the manifests of a release that leaves the number of pods to an autoscaler.
 func silent(greeting string) string {
-	return strings.Replace(release(greeting), "  replicas: 2\n", "", 1) + autoscaler
+	return strings.Replace(release(greeting), "  replicas: 2\n", "", 1) + bounds
 }
 
 // watchReplicas notes every number of pods that the Deployment is to have.
@@ -84,7 +87,7 @@ func TestTargets_K23_Autoscaler(t *testing.T) {
 			h.requireReplicas("3 2", func() result { return h.withinVerdict(func() result { return h.run() }).wantRun(0, "deployed") })
 		}},
 		{"autoscaler made by hand", func() {
-			h.apply(strings.TrimPrefix(strings.Replace(autoscaler, "minReplicas: 2", "minReplicas: 3", 1), "---\n"))
+			h.apply(strings.TrimPrefix(strings.Replace(bounds, "minReplicas: 2", "minReplicas: 3", 1), "---\n"))
 			h.scaleTo("3")
 			h.requireReplicas("3", func() result { return h.deliver(release("three"), "beside an autoscaler made by hand", 0, "deployed") })
 		}},
