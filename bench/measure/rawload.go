@@ -3,6 +3,7 @@ package measure
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -80,7 +81,7 @@ func readOK(in *bufio.Reader) error {
 				return fmt.Errorf("response without Content-Length")
 			}
 			_, err = in.Discard(length)
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			return err

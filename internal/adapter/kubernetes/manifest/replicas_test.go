@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"fmt"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,7 +26,7 @@ func TestReplicasManager(t *testing.T) {
 			d := &unstructured.Unstructured{Object: map[string]any{}}
 			var entries []metav1.ManagedFieldsEntry
 			for _, e := range c.entries {
-				entries = append(entries, metav1.ManagedFieldsEntry{Manager: e.manager, FieldsV1: &metav1.FieldsV1{Raw: fmt.Append(nil, e.fields)}})
+				entries = append(entries, metav1.ManagedFieldsEntry{Manager: e.manager, FieldsV1: metav1.NewFieldsV1(e.fields)})
 			}
 			d.SetManagedFields(entries)
 			if got := ReplicasManager(d); got != c.want {

@@ -40,7 +40,7 @@ func (l *handedListener) take(x *session) {
 	select {
 	case l.conns <- c:
 	case <-l.closed:
-		c.Close()
+		_ = c.Close() // it is only given up
 	}
 }
 

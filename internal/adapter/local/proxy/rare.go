@@ -26,7 +26,7 @@ func (e *plainExchange) relayRare(l *link) (status int, how outcome, err error) 
 	l.start = l.end
 	for {
 		limited.N = maxResponseHeader
-		resp, err := http.ReadResponse(in, &http.Request{Method: string(e.req.Method)})
+		resp, err := http.ReadResponse(in, &http.Request{Method: string(e.req.Method)}) //nolint:bodyclose // it ends with the connection
 		switch {
 		case err != nil:
 			return 0, lost, fmt.Errorf("read the response: %w", err)

@@ -91,7 +91,7 @@ func (r *replica) watch(ctx context.Context, e endpoint) error {
 	for pause := l.interval; wait.Sleep(ctx, pause) == nil; {
 		status, _ := requestStatus(ctx, client, e.url(e.port))
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it need not be watched any more
 		}
 		l.note(r.cfg.Now(), status != 0, e.container.Activity())
 		if pause = l.interval; l.missed > 0 {
