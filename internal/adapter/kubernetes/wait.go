@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,11 +47,13 @@ type waiter struct {
 	start    time.Time // by the cluster's clock
 	startups readiness.Startups
 	logs     map[readiness.LogKey][]string
+	reached  map[string]bool // workloads that were seen with the wanted number of pods
 }
 
 // wait waits until the condition is true, or cannot become true.
 func (w *waiter) wait(ctx context.Context) error {
 	w.start, w.startups, w.logs = w.client.Now(), readiness.Startups{}, map[readiness.LogKey][]string{}
+	w.reached = map[string]bool{}
 	tick := time.NewTimer(0)
 	defer tick.Stop()
 	reported := ""
@@ -172,12 +175,19 @@ func (w *waiter) snapshot(s client.Snapshot) readiness.Snapshot {
 	return out
 }
 
-// minReady returns how many pods must be ready: no more than an autoscaler wants by now.
+// minReady returns how many pods must be ready: no more than an autoscaler, or a person
+// who scaled a workload meanwhile, wants by now. A number that was never the wanted one
+// may be from before the workload was applied.
 func (w *waiter) minReady(s client.Snapshot) map[string]int {
 	out := maps.Clone(w.condition.want)
-	for _, name := range w.condition.scaled {
-		if n, ok := manifest.Replicas(s.Deployment(name)); ok {
-			out[name] = min(out[name], int(n))
+	for name, want := range w.condition.want {
+		n, ok := manifest.Replicas(s.Deployment(name))
+		if !ok {
+			continue
+		}
+		w.reached[name] = w.reached[name] || int(n) >= want
+		if w.reached[name] || slices.Contains(w.condition.scaled, name) {
+			out[name] = min(want, int(n))
 		}
 	}
 	return out

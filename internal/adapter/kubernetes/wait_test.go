@@ -1,8 +1,10 @@
 package kubernetes
 
 import (
+	"fmt"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -34,6 +36,37 @@ func TestCompleteCondition_Owned(t *testing.T) {
 			missing := cond.further(client.Snapshot{Pods: []corev1.Pod{fakeapi.As[corev1.Pod](t, c.pod)}})
 			if (missing != "") != c.waits {
 				t.Errorf("what is missing = %q, want something: %t", missing, c.waits)
+			}
+		})
+	}
+}
+
+// TestWaiter_MinReady: a workload that is scaled down while it is waited for needs no more
+// pods than it has by then.
+func TestWaiter_MinReady(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		scaled []string
+		live   []int // replicas, one after the other
+		want   int
+	}{
+		{"as wanted", nil, []int{3}, 3},
+		{"not applied yet", nil, []int{1}, 3},
+		{"applied", nil, []int{1, 3}, 3},
+		{"scaled down by hand", nil, []int{3, 1}, 1},
+		{"scaled up by hand", nil, []int{3, 5}, 3},
+		{"scaled down and up again", nil, []int{3, 1, 2}, 2},
+		{"scaled down by an autoscaler", []string{"api"}, []int{2}, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := waiter{condition: condition{want: map[string]int{"api": 3, "absent": 1}, scaled: c.scaled}, reached: map[string]bool{}}
+			var got map[string]int
+			for _, n := range c.live {
+				d := fakeapi.Object(t, fmt.Sprintf("{apiVersion: apps/v1, kind: Deployment, metadata: {name: api}, spec: {replicas: %d}}", n))
+				got = w.minReady(client.Snapshot{Deployments: []*unstructured.Unstructured{d}})
+			}
+			if diff := cmp.Diff(map[string]int{"api": c.want, "absent": 1}, got); diff != "" {
+				t.Errorf("minReady (-want +got):\n%s", diff)
 			}
 		})
 	}
