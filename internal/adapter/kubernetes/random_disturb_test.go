@@ -4,6 +4,7 @@ package kubernetes_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/url"
@@ -103,12 +104,10 @@ func (r *randomRun) deletePod() {
 	}
 }
 
-// scaleByHand scales a workload up. Down would take pods away that a stage waits for: that
-// ends with a verdict, but only when maxWait has passed.
 func (r *randomRun) scaleByHand() {
 	names := strings.Fields(r.kubectl("-n", r.namespace, "get", "deployments", "-o", "name"))
 	if len(names) > 0 {
-		r.kubectl("-n", r.namespace, "scale", "--replicas=3", names[r.random.IntN(len(names))])
+		r.kubectl("-n", r.namespace, "scale", fmt.Sprintf("--replicas=%d", 1+r.random.IntN(3)), names[r.random.IntN(len(names))])
 	}
 }
 
