@@ -53,9 +53,9 @@ func (c *comparison) compareRecorded(path fieldpath.Path) {
 		return
 	}
 	live, isLive := valueAt(c.live.Object, path)
-	next, _ := valueAt(c.next.Object, path)
-	if isLive && equality.Semantic.DeepEqual(live, next) {
-		return
+	next, isNext := valueAt(c.next.Object, path)
+	if isLive == isNext && equality.Semantic.DeepEqual(live, next) {
+		return // the API server leaves out empty values, in both
 	}
 	by, ok := ownerOf(c.owners, path)
 	if ok && by.isController() || isReplicas(path) && (!ok || by.isOurs()) {

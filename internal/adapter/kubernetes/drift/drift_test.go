@@ -3,6 +3,7 @@ package drift
 import (
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -188,5 +189,31 @@ func TestRemove(t *testing.T) {
 	containers, _, _ := unstructured.NestedSlice(live.Object, "spec", "template", "spec", "containers")
 	if env := containers[0].(map[string]any)["env"].([]any); len(env) != 1 {
 		t.Errorf("env = %v, want the recorded variable", env)
+	}
+}
+
+// TestCompare_EmptyValue: the API server leaves out a variable's empty value, which its
+// managed fields name nevertheless.
+func TestCompare_EmptyValue(t *testing.T) {
+	live, next := read(t, "deployment-live"), read(t, "deployment-next")
+	for _, o := range []*unstructured.Unstructured{live, next} {
+		containers, _, _ := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
+		for _, v := range containers[0].(map[string]any)["env"].([]any) {
+			if variable := v.(map[string]any); variable["name"] == "A" {
+				delete(variable, "value")
+			}
+		}
+		if err := unstructured.SetNestedSlice(o.Object, containers, "spec", "template", "spec", "containers"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := Compare(live, next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range found {
+		if strings.Contains(d.Field, `"A"`) {
+			t.Errorf("%v is no drift", d)
+		}
 	}
 }
