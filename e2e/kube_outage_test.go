@@ -51,7 +51,7 @@ func (h *clusterProject) testOtherMachine() {
 	h.requireServing("tiny", before.Release)
 	configs, used := h.configMaps(), h.usedConfigMap("tiny")
 	h.edit("k8s/tiny.yaml", "GREETING: hello", "GREETING: goodbye")
-	h.edit("main.go", "2 * asked.N", "asked.N + asked.N")
+	h.edit("main.go", `"no idea"`, `"no clue"`)
 	h.edit("weights.txt", "accuracy=0.9", "accuracy=0.95")
 	h.commit("everything new")
 	newer := h.run().wantRun(0, "deployed").report.Release

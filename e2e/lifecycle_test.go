@@ -59,8 +59,8 @@ func (p *project) checkUnchanged(before result) {
 
 func (p *project) checkCodeChange(before result) result {
 	p.t.Helper()
-	p.edit("main.go", "2 * asked.N", "asked.N + asked.N")
-	commit := p.commit("add instead of multiplying")
+	p.edit("main.go", `"no idea"`, `"no clue"`)
+	commit := p.commit("word an error anew")
 	r := p.run().wantRun(0, "deployed")
 	st := p.wantDeployed(r.report.Release)
 	if st.Commit != commit || st.Replaced != before.report.Release || st.Model.Version != 1 {

@@ -3,8 +3,7 @@
 package e2e
 
 import (
-	"bytes"
-	"os/exec"
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -20,26 +19,27 @@ func silent(greeting string) string {
 }
 
 // watchReplicas notes every number of pods that the Deployment is to have.
-func (h *clusterProject) watchReplicas() (stop func() []string) {
+func (h *clusterProject) watchReplicas() (numbers func() []string) {
 	h.t.Helper()
-	var out bytes.Buffer
-	cmd := exec.Command("kubectl", "-n", h.namespace, "get", "deployment", "tiny", "--watch", "-o", `jsonpath={.spec.replicas}{"\n"}`)
-	cmd.Stdout = &out
-	h.must(cmd.Start())
+	ctx, stop := context.WithCancel(h.t.Context())
+	seen := make(chan string, 1)
+	go func() {
+		out, _ := h.cluster.Kubectl(ctx, "-n", h.namespace, "get", "deployment", "tiny", "--watch", "-o", `jsonpath={.spec.replicas}{"\n"}`)
+		seen <- out // until it was stopped, which is its error
+	}()
 	return func() []string {
 		time.Sleep(time.Second) // the last change may be on its way
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		return slices.Compact(strings.Fields(out.String()))
+		stop()
+		return slices.Compact(strings.Fields(<-seen))
 	}
 }
 
 // requireReplicas delivers, and checks which numbers of pods the Deployment was to have.
 func (h *clusterProject) requireReplicas(want string, do func() result) {
 	h.t.Helper()
-	stop := h.watchReplicas()
+	numbers := h.watchReplicas()
 	h.underLoad(h.serviceURL("tiny"), `{"n": 2}`, 0, do)
-	if got := strings.Join(stop(), " "); got != want {
+	if got := strings.Join(numbers(), " "); got != want {
 		h.t.Errorf("spec.replicas was %s, want %s", got, want)
 	}
 }

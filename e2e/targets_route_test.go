@@ -42,7 +42,7 @@ func TestTargets_HTTPRoute(t *testing.T) {
 	h.write(manifests, h.read(h.dir+"/"+manifests)+route)
 	h.edit("slipway.yaml", "  manifests: [k8s/]\n", `  manifests: [k8s/]
   strategy: canary
-  canary: {min_requests: 20, steps: [{weight: 10, bake: 8s}, {weight: 50, bake: 8s}]}
+  canary: {min_requests: 5, steps: [{weight: 10, bake: 8s}, {weight: 50, bake: 8s}]}
 `)
 	h.write("internal/server/tired.go", tiredSource)
 	h.commit("behind a Gateway")

@@ -14,8 +14,8 @@ func TestWaysBack(t *testing.T) {
 	t.Parallel()
 	p := newTinyProject(t)
 	good := p.run().wantRun(0, "deployed").report.Release
-	p.edit("main.go", "2 * asked.N", "asked.N + asked.N")
-	refused := p.commit("add instead of multiplying")
+	p.edit("main.go", `"no idea"`, `"no clue"`)
+	refused := p.commit("word an error anew")
 	bad := p.run().wantRun(0, "deployed").report.Release
 	p.slipway("rollback", "--env", "prod", "--why", "wrong prices").wantExit(0)
 	p.wantDeployed(good)
@@ -112,7 +112,7 @@ func (p *project) checkWaiting(good string) {
 	p.t.Helper()
 	p.edit("slipway.yaml", "bake: 300ms", "bake: 300ms, approvals: 1")
 	p.edit("slipway.yaml", `ROUND: "0"`, `ROUND: "waiting"`)
-	p.edit("main.go", "asked.N + asked.N", "2 * asked.N")
+	p.edit("main.go", `"no clue"`, `"no idea"`)
 	p.commit("content that a person decides on")
 	run := p.run().wantRun(4, "waiting").report.Run
 	p.slipway("run", "--env", "dev", "--deploy-only").wantExit(0)
