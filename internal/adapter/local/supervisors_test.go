@@ -80,11 +80,13 @@ func TestSupervisors_LoseTheirFolder(t *testing.T) {
 // openFolder lets the service's user enter a folder, which bwrap as root requires.
 func openFolder(t *testing.T, dir string) {
 	t.Helper()
-	for ; dir != filepath.Dir(os.TempDir()) && dir != "/"; dir = filepath.Dir(dir) {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for ; filepath.Dir(dir) != "/" && dir != filepath.Clean(os.TempDir()); dir = filepath.Dir(dir) { // that is everybody's
+		if err := os.Chmod(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		_ = os.Chmod(dir, 0o755) // of another user: it is open
 	}
 }
 
