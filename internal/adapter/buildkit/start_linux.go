@@ -114,13 +114,14 @@ func (d *daemon) openLog() (*os.File, error) {
 	return f, nil
 }
 
-// lastLog is the last line that says something, in at most 300 bytes.
+// lastLog is the end of the log, in at most 300 bytes. The last line may only say that
+// a child process has exited; why is in the one before.
 func (d *daemon) lastLog() string {
 	raw, err := os.ReadFile(d.file(logName))
 	if err != nil {
 		return "not readable"
 	}
 	lines := strings.Split(strings.TrimSpace(string(raw)), "\n")
-	last := lines[len(lines)-1]
+	last := strings.Join(lines[max(0, len(lines)-2):], " | ")
 	return last[:min(len(last), 300)]
 }
