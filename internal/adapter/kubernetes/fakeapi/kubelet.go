@@ -27,6 +27,7 @@ type Kubelet struct {
 
 	WebSocketStatus int    // of the response to a WebSocket request; 0: it is upgraded
 	Refusal         string // what pods write on the error stream; "": they echo
+	KeepsData       bool   // after a refusal, the stream of the data stays open
 	BreakFirst      bool   // the first connection ends with its first stream
 
 	upgrades atomic.Int64
@@ -127,7 +128,10 @@ func (p *pairs) add(s httpstream.Stream, replied <-chan struct{}) error {
 		<-replied
 		if p.k.Refusal != "" {
 			_, _ = io.WriteString(trouble, p.k.Refusal)
-			_, _ = s.Reset(), trouble.Reset()
+			if !p.k.KeepsData {
+				_ = s.Reset()
+			}
+			_ = trouble.Reset()
 			return
 		}
 		_, _ = io.Copy(s, s)

@@ -14,6 +14,7 @@ import (
 // Conn is a connection to a port of a pod: a net.Conn whose deadlines do nothing.
 type Conn struct {
 	data    httpstream.Stream
+	opened  chan struct{} // closed when data is open, or failed to
 	errors  httpstream.Stream
 	tunnel  httpstream.Connection
 	ended   chan struct{} // closed when the error stream has ended
@@ -26,12 +27,17 @@ const maxErrorText = 4 << 10
 // maxErrorLine is how much of it is shown.
 const maxErrorLine = 300
 
+// readErrors reads the error stream to its end. After a failure no more data comes,
+// but there are kubelets that leave its stream open.
 func (c *Conn) readErrors() {
-	defer close(c.ended)
 	_ = c.errors.Close() // nothing is written on it
 	text, _ := io.ReadAll(io.LimitReader(c.errors, maxErrorText))
 	if line := textline.Printable(string(text), maxErrorLine); line != "" {
 		c.failure = PodError(line)
+	}
+	close(c.ended)
+	if <-c.opened; c.failure != nil && c.data != nil {
+		_ = c.data.Reset() // it may have ended
 	}
 }
 

@@ -175,10 +175,19 @@ func TestPoolDial_ReturnsLackOfRights(t *testing.T) {
 }
 
 func TestConnRead_ReturnsCauseOfPod(t *testing.T) {
-	for name, status := range map[string]int{"WebSocket": 0, "SPDY": http.StatusForbidden} {
-		t.Run(name, func(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		status    int
+		keepsData bool
+	}{
+		{"WebSocket", 0, false},
+		{"WebSocket, data stays open", 0, true},
+		{"SPDY", http.StatusForbidden, false},
+		{"SPDY, data stays open", http.StatusForbidden, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			k := fakeapi.NewKubelet(t)
-			k.Refusal, k.WebSocketStatus = connectionRefused, status
+			k.Refusal, k.WebSocketStatus, k.KeepsData = connectionRefused, c.status, c.keepsData
 			c, err := NewPool(k.Client()).Dial(t.Context(), "a", 8000)
 			if err != nil {
 				t.Fatal(err)

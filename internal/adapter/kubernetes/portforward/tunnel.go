@@ -76,7 +76,8 @@ func (t *tunnel) createStreams(port int) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open an error stream: %w", err)
 	}
-	c := &Conn{errors: errorStream, tunnel: t.conn, ended: make(chan struct{})}
+	c := &Conn{errors: errorStream, tunnel: t.conn, opened: make(chan struct{}), ended: make(chan struct{})}
+	defer close(c.opened)
 	go c.readErrors()
 	headers.Set(corev1.StreamType, corev1.StreamTypeData)
 	if c.data, err = t.conn.CreateStream(headers); err != nil {
