@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"k8s.io/streaming/pkg/httpstream"
@@ -16,7 +17,8 @@ type Conn struct {
 	data    httpstream.Stream
 	opened  chan struct{} // closed when data is open, or failed to
 	errors  httpstream.Stream
-	tunnel  httpstream.Connection
+	tunnel  *tunnel
+	once    sync.Once     // for the end of its use
 	ended   chan struct{} // closed when the error stream has ended
 	failure error         // what came on it
 }
@@ -36,9 +38,11 @@ func (c *Conn) readErrors() {
 		c.failure = PodError(line)
 	}
 	close(c.ended)
-	if <-c.opened; c.failure != nil && c.data != nil {
-		_ = c.data.Reset() // it may have ended
+	if <-c.opened; c.failure == nil || c.data == nil {
+		return
 	}
+	_ = c.data.Reset() // it may have ended
+	c.tunnel.onRefusal()
 }
 
 // PodError is why a pod ended a connection, in its kubelet's words.
@@ -82,7 +86,8 @@ func (c *Conn) Close() error {
 
 func (c *Conn) reset() {
 	_ = errors.Join(c.errors.Reset(), c.data.Reset()) // they may have ended
-	c.tunnel.RemoveStreams(c.errors, c.data)
+	c.tunnel.conn.RemoveStreams(c.errors, c.data)
+	c.once.Do(c.tunnel.leave)
 }
 
 // LocalAddr and RemoteAddr name the protocol: streams have no addresses.

@@ -81,17 +81,25 @@ func (p *Pool) tunnelTo(pod string) *tunnel {
 	t, ok := p.tunnels[pod]
 	if !ok {
 		t = newTunnel(p.client, pod)
+		t.onRefusal = func() { p.remove(pod, t); t.retire() }
 		p.tunnels[pod] = t
 	}
 	return t
 }
 
-// drop removes a tunnel that failed, unless another has taken its place.
+// drop removes and closes a tunnel that failed.
 func (p *Pool) drop(pod string, failed *tunnel) {
+	p.remove(pod, failed)
+	failed.close()
+}
+
+// remove takes a tunnel out of use, unless another has taken its place. Kubelets end a
+// whole tunnel some time after a pod has refused a connection, and do not respond on it
+// until then.
+func (p *Pool) remove(pod string, t *tunnel) {
 	p.mu.Lock()
-	if p.tunnels[pod] == failed {
+	if p.tunnels[pod] == t {
 		delete(p.tunnels, pod)
 	}
 	p.mu.Unlock()
-	failed.close()
 }

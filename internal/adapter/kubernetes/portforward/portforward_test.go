@@ -201,6 +201,33 @@ func TestConnRead_ReturnsCauseOfPod(t *testing.T) {
 	}
 }
 
+// TestPoolDial_AfterRefusal: the tunnel on which a pod has refused a connection is not used
+// again, and what uses it goes on.
+func TestPoolDial_AfterRefusal(t *testing.T) {
+	k := fakeapi.NewKubelet(t)
+	p := NewPool(k.Client())
+	inUse, err := p.Dial(t.Context(), "a", 8000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := p.tunnelTo("a")
+	first.onRefusal()
+	again, err := p.Dial(t.Context(), "a", 8000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkEcho(t, again)
+	if p.tunnelTo("a") == first {
+		t.Error("the tunnel is used again")
+	}
+	checkEcho(t, inUse) // which closes it
+	select {
+	case <-first.conn.CloseChan():
+	case <-time.After(5 * time.Second):
+		t.Error("the tunnel that nothing uses is still open")
+	}
+}
+
 // TestForwarder_ReportsCause: the address tells its caller why no pod responds.
 func TestForwarder_ReportsCause(t *testing.T) {
 	noPod := errors.New("no pod is ready")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +21,11 @@ type tunnel struct {
 	conn      httpstream.Connection
 	err       error
 	requestID atomic.Int64 // the last one
+	onRefusal func()       // called when the pod has refused a connection
+
+	mu      sync.Mutex
+	inUse   int  // connections
+	retired bool // close it once none is in use
 }
 
 // newTunnel starts to connect.
@@ -76,7 +82,7 @@ func (t *tunnel) createStreams(port int) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open an error stream: %w", err)
 	}
-	c := &Conn{errors: errorStream, tunnel: t.conn, opened: make(chan struct{}), ended: make(chan struct{})}
+	c := &Conn{errors: errorStream, tunnel: t, opened: make(chan struct{}), ended: make(chan struct{})}
 	defer close(c.opened)
 	go c.readErrors()
 	headers.Set(corev1.StreamType, corev1.StreamTypeData)
@@ -84,5 +90,30 @@ func (t *tunnel) createStreams(port int) (*Conn, error) {
 		_ = errorStream.Reset()
 		return nil, fmt.Errorf("open a data stream: %w", err)
 	}
+	t.mu.Lock()
+	t.inUse++
+	t.mu.Unlock()
 	return c, nil
+}
+
+// leave ends the use of the tunnel by one connection.
+func (t *tunnel) leave() {
+	t.mu.Lock()
+	t.inUse--
+	last := t.retired && t.inUse == 0
+	t.mu.Unlock()
+	if last {
+		t.close()
+	}
+}
+
+// retire closes the tunnel when its connections have ended.
+func (t *tunnel) retire() {
+	t.mu.Lock()
+	t.retired = true
+	unused := t.inUse == 0
+	t.mu.Unlock()
+	if unused {
+		t.close()
+	}
 }
