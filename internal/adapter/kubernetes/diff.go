@@ -10,6 +10,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/drift"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/history"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/managedfields"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/manifest"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -114,12 +115,12 @@ func (t *Target) diffObject(ctx context.Context, c *client.Client, o *unstructur
 
 // removeAdded removes from what a dry run has made what a run will remove.
 func removeAdded(live, next *unstructured.Unstructured) error {
-	if live == nil || live.GetLabels()[labels.Service] == "" || !drift.HasOthers(live) {
+	if live == nil || live.GetLabels()[labels.Service] == "" || !managedfields.IsEdited(live) {
 		return nil
 	}
 	added, err := drift.Added(live, next)
 	if err == nil {
-		drift.Remove(next.Object, added)
+		managedfields.Remove(next.Object, added)
 	}
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/drift"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/managedfields"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/manifest"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -118,7 +119,7 @@ func withKnownData(o, live *unstructured.Unstructured) *unstructured.Unstructure
 // object of the service, so that applying the release removes it. It does nothing to
 // objects that Slipway has not applied before: a plan has not shown them.
 func (op *operation) takeAdded(ctx context.Context, o, live *unstructured.Unstructured) (taken bool, err error) {
-	if live == nil || op.state.Traffic == "" || live.GetLabels()[labels.Service] != op.request.Service || !drift.HasOthers(live) {
+	if live == nil || op.state.Traffic == "" || live.GetLabels()[labels.Service] != op.request.Service || !managedfields.IsEdited(live) {
 		return false, nil
 	}
 	next, err := op.client.Apply(ctx, o, client.ApplyOptions{DryRun: true, Force: true})
@@ -129,7 +130,7 @@ func (op *operation) takeAdded(ctx context.Context, o, live *unstructured.Unstru
 	if err != nil || len(added) == 0 {
 		return false, err
 	}
-	patch, err := drift.Take(live, added)
+	patch, err := managedfields.TakePaths(live, added)
 	if err != nil || patch == nil {
 		return false, err
 	}
@@ -152,7 +153,7 @@ func (op *operation) takeAdded(ctx context.Context, o, live *unstructured.Unstru
 func (op *operation) takeAddedToWorkloads(ctx context.Context, objects []*unstructured.Unstructured) error {
 	for _, o := range objects {
 		live := op.state.Deployments[o.GetName()]
-		if o.GetKind() != "Deployment" || live == nil || !drift.HasOthers(live) {
+		if o.GetKind() != "Deployment" || live == nil || !managedfields.IsEdited(live) {
 			continue
 		}
 		live, err := getLive(ctx, op.client, o)

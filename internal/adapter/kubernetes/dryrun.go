@@ -6,6 +6,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/history"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/managedfields"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/manifest"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -31,7 +32,7 @@ func (t *Target) DryRun(ctx context.Context, o port.DeployRequest, report func(s
 	for _, d := range op.set.Workloads { // the number that only a scaler manages is taken from it without a conflict
 		live := op.state.Deployments[d.GetName()]
 		n, ok := manifest.Replicas(live)
-		if _, named := manifest.Replicas(d); named && ok && manifest.IsScaler(manifest.ReplicasManager(live)) {
+		if _, named := manifest.Replicas(d); named && ok && managedfields.IsScaler(managedfields.ReplicasManager(live)) {
 			manifest.SetReplicas(d, n)
 		}
 	}

@@ -216,9 +216,7 @@ func (x *existing) checkManagers() error {
 		return nil
 	}
 	for _, o := range slices.Concat(x.workloads, x.services) {
-		others := slices.DeleteFunc(managedfields.Others(o), func(manager string) bool {
-			return strings.HasPrefix(manager, labels.Manager) // an adoption that was interrupted
-		})
+		others := managedfields.Others(o) // without Slipway: an adoption may have been interrupted
 		if len(managedfields.Tools(o)) == 0 && len(others) > 0 {
 			return fault.New(fault.Conflict, "%s in %s is managed by %s", client.Title(o), x.client, strings.Join(others, ", ")).
 				Hint("let it release the object first; or set take_over: true in the target if nothing applies the object any more")

@@ -114,15 +114,12 @@ func (op *operation) takeFields(ctx context.Context, objects []*unstructured.Uns
 }
 
 func (op *operation) takeFieldsOf(ctx context.Context, kind client.Kind, o, live *unstructured.Unstructured) error {
-	entries, ok, err := managedfields.Transfer(live, func(m string) bool { return isTaken(m, op.target.section.TakeOver) }, labels.Manager, leftToScaler(o))
-	if err != nil || !ok {
+	isTaken := func(manager string) bool { return isTaken(manager, op.target.section.TakeOver) }
+	patch, err := managedfields.TakeFrom(live, isTaken, leftToScaler(o))
+	if err != nil || patch == nil {
 		return err
 	}
-	op.report(fmt.Sprintf("taking over the fields of %s from %s", client.Title(o), strings.Join(managedfields.Tools(live), ", ")))
-	patch, err := managedfields.Patch(live, entries)
-	if err != nil {
-		return err
-	}
+	op.report(fmt.Sprintf("taking over the fields of %s from %s", client.Title(o), strings.Join(managedfields.Managers(live, isTaken), ", ")))
 	_, err = op.patch(ctx, kind, live, types.JSONPatchType, patch)
 	return err
 }

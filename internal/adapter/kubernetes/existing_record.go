@@ -83,7 +83,7 @@ func (x *existing) isTaken(manager string) bool {
 }
 
 func isTaken(manager string, takeOver bool) bool {
-	return managedfields.IsTool(manager) || takeOver && manager != labels.Manager && manager != "kube-controller-manager"
+	return managedfields.IsTool(manager) || takeOver && manager != labels.Manager && manager != managedfields.ControllerManager
 }
 
 // describe returns what serves as a release.

@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/lease"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/managedfields"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/manifest"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -45,7 +46,7 @@ func leaveReplicas(ctx context.Context, c *client.Client, deployments map[string
 	for _, d := range set.Workloads {
 		live := deployments[d.GetName()]
 		n, named := manifest.Replicas(d)
-		if now, ok := manifest.Replicas(live); named && ok && (now != n || manifest.ReplicasManager(live) != labels.Manager) {
+		if now, ok := manifest.Replicas(live); named && ok && (now != n || managedfields.ReplicasManager(live) != labels.Manager) {
 			candidates = append(candidates, d)
 		}
 	}
@@ -87,7 +88,7 @@ func (k replicaKeeper) keep(ctx context.Context, objects []*unstructured.Unstruc
 			continue
 		}
 		live := k.deployments[o.GetName()]
-		if o.GetKind() == "Deployment" && (live == nil || manifest.ReplicasManager(live) != labels.Manager) {
+		if o.GetKind() == "Deployment" && (live == nil || managedfields.ReplicasManager(live) != labels.Manager) {
 			continue
 		}
 		if err := k.handOver(ctx, o); err != nil {
@@ -106,7 +107,7 @@ func (k replicaKeeper) handOver(ctx context.Context, o *unstructured.Unstructure
 	}
 	for range maxHandOverAttempts {
 		live, err := k.client.Get(ctx, kind, o.GetNamespace(), o.GetName())
-		if err != nil || live == nil || manifest.ReplicasManager(live) != labels.Manager {
+		if err != nil || live == nil || managedfields.ReplicasManager(live) != labels.Manager {
 			return err
 		}
 		err = k.apply(ctx, kind, live)

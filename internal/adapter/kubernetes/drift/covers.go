@@ -3,13 +3,15 @@ package drift
 import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/managedfields"
 )
 
-// Covers reports whether a live object has all that is recorded, and nothing that a
-// person's tool owns: then it need not be compared by a dry run. Values that only the
+// Covers reports whether a live object has all that is recorded, and nothing that an
+// editor owns: then it need not be compared by a dry run. Values that only the
 // API server can compare, such as "0.5" with "500m", are not covered.
 func Covers(live, recorded *unstructured.Unstructured) bool {
-	return !HasOthers(live) && covers(live.Object, recorded.Object)
+	return !managedfields.IsEdited(live) && covers(live.Object, recorded.Object)
 }
 
 func covers(live, recorded any) bool {

@@ -7,7 +7,7 @@ import (
 )
 
 func TestCovers(t *testing.T) {
-	next := withoutPeople(read(t, "deployment-next"))
+	next := withoutPeople(readFile(t, "deployment-next"))
 	set := func(value any, fields ...string) func(*unstructured.Unstructured) {
 		return func(o *unstructured.Unstructured) {
 			if err := unstructured.SetNestedField(o.Object, value, fields...); err != nil {
@@ -47,7 +47,7 @@ func TestCovers(t *testing.T) {
 			}
 		})
 	}
-	if Covers(read(t, "deployment-live"), next) {
+	if Covers(readFile(t, "deployment-live"), next) {
 		t.Error("an object with fields of kubectl is covered")
 	}
 }

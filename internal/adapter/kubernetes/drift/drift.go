@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/managedfields"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -21,11 +22,7 @@ import (
 // applying the record would make it, from a server-side dry run that takes over all
 // fields.
 func Compare(live, next *unstructured.Unstructured) ([]port.Drift, error) {
-	owners, err := ownersOf(live)
-	if err != nil {
-		return nil, err
-	}
-	recorded, err := recordedFields(next)
+	owners, recorded, err := read(live, next)
 	if err != nil {
 		return nil, err
 	}
@@ -39,10 +36,19 @@ func Compare(live, next *unstructured.Unstructured) ([]port.Drift, error) {
 	return c.found, nil
 }
 
+// read returns who owns fields of the live object, and what Slipway applies of it.
+func read(live, next *unstructured.Unstructured) (owners []managedfields.Owner, recorded *fieldpath.Set, err error) {
+	if owners, err = managedfields.Owners(live); err != nil {
+		return nil, nil, err
+	}
+	applying, err := managedfields.Owners(next)
+	return owners, managedfields.Applied(applying), err
+}
+
 // comparison is one object that is compared.
 type comparison struct {
 	live, next *unstructured.Unstructured
-	owners     []owner
+	owners     []managedfields.Owner
 	found      []port.Drift
 }
 
@@ -52,13 +58,13 @@ func (c *comparison) compareRecorded(path fieldpath.Path) {
 	if isStage(path) {
 		return
 	}
-	live, isLive := valueAt(c.live.Object, path)
-	next, isNext := valueAt(c.next.Object, path)
+	live, isLive := managedfields.ValueAt(c.live.Object, path)
+	next, isNext := managedfields.ValueAt(c.next.Object, path)
 	if isLive == isNext && equality.Semantic.DeepEqual(live, next) {
 		return // the API server leaves out empty values, in both
 	}
-	by, ok := ownerOf(c.owners, path)
-	if ok && by.isController() || isReplicas(path) && (!ok || by.isOurs()) {
+	by, ok := managedfields.OwnerOf(c.owners, path)
+	if ok && by.Kind() == managedfields.Controller || isReplicas(path) && (!ok || by.Kind() == managedfields.Slipway) {
 		return // an autoscaler, or what keeps the number for one
 	}
 	c.add(path, c.next.Object)
@@ -69,8 +75,8 @@ func (c *comparison) add(path fieldpath.Path, recorded map[string]any) {
 	d := port.Drift{Kind: c.live.GetKind(), Name: c.live.GetName(), Field: strings.TrimPrefix(path.String(), ".")}
 	secret := c.live.GetKind() == "Secret"
 	d.Recorded, d.Live = display(recorded, path, secret), display(c.live.Object, path, secret)
-	if by, ok := ownerOf(c.owners, path); ok && !by.isOurs() {
-		d.Manager, d.Time = by.manager, by.time
+	if by, ok := managedfields.OwnerOf(c.owners, path); ok && by.Kind() != managedfields.Slipway {
+		d.Manager, d.Time = by.Manager, by.Time
 	}
 	c.found = append(c.found, d)
 }
@@ -78,11 +84,7 @@ func (c *comparison) add(path fieldpath.Path, recorded map[string]any) {
 // Added returns the fields of a live object that a person or a tool has added to what
 // the release makes of it. Applying the release leaves them, unless they are taken.
 func Added(live, next *unstructured.Unstructured) ([]fieldpath.Path, error) {
-	owners, err := ownersOf(live)
-	if err != nil {
-		return nil, err
-	}
-	recorded, err := recordedFields(next)
+	owners, recorded, err := read(live, next)
 	if err != nil {
 		return nil, err
 	}
@@ -91,22 +93,22 @@ func Added(live, next *unstructured.Unstructured) ([]fieldpath.Path, error) {
 
 // addedFields also returns what Slipway itself has applied and would not apply any
 // more, such as fields that were taken by a run that was killed then.
-func addedFields(live *unstructured.Unstructured, owners []owner, recorded *fieldpath.Set) []fieldpath.Path {
+func addedFields(live *unstructured.Unstructured, owners []managedfields.Owner, recorded *fieldpath.Set) []fieldpath.Path {
 	var out []fieldpath.Path
 	seen, all := fieldpath.NewSet(), fieldpath.NewSet()
 	for _, by := range owners {
-		all = all.Union(by.fields)
+		all = all.Union(by.Fields)
 	}
 	for _, by := range owners {
-		if by.subresource != "" || !by.isPerson() && !by.applies() {
+		if !by.IsEditor() && !by.IsApplied() {
 			continue
 		}
-		for path := range by.fields.All() {
+		for path := range by.Fields.All() {
 			path = topmost(path.Copy(), recorded)
-			if _, exists := valueAt(live.Object, path); !exists || !decides(path) || recorded.Has(path) || hasBelow(recorded, path) || seen.Has(path) {
+			if _, exists := managedfields.ValueAt(live.Object, path); !exists || !decides(path) || recorded.Has(path) || managedfields.HasBelow(recorded, path) || seen.Has(path) {
 				continue
 			}
-			if !isItem(path) && hasBelow(all, path) {
+			if !isItem(path) && managedfields.HasBelow(all, path) {
 				continue // a map or a list, not what is in it
 			}
 			seen.Insert(path)
@@ -119,7 +121,7 @@ func addedFields(live *unstructured.Unstructured, owners []owner, recorded *fiel
 // topmost returns the list item that a field is in, if the whole item was added.
 func topmost(path fieldpath.Path, recorded *fieldpath.Set) fieldpath.Path {
 	for i := 1; i <= len(path); i++ {
-		if isItem(path[:i]) && !recorded.Has(path[:i]) && !hasBelow(recorded, path[:i]) {
+		if isItem(path[:i]) && !recorded.Has(path[:i]) && !managedfields.HasBelow(recorded, path[:i]) {
 			return path[:i]
 		}
 	}
@@ -130,14 +132,6 @@ func topmost(path fieldpath.Path, recorded *fieldpath.Set) fieldpath.Path {
 func isItem(path fieldpath.Path) bool {
 	last := path[len(path)-1]
 	return last.Key != nil || last.Value != nil
-}
-
-// hasBelow reports whether a set has fields below a path.
-func hasBelow(s *fieldpath.Set, path fieldpath.Path) bool {
-	for _, e := range path {
-		s = s.WithPrefix(e)
-	}
-	return !s.Empty()
 }
 
 // decides reports whether a field decides what runs. Labels and annotations of the

@@ -10,13 +10,14 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/managedfields"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// read reads an object that an API server returned. deployment-live was applied by
+// readFile reads an object that an API server returned. deployment-live was applied by
 // Slipway and then changed with kubectl: set env, set resources, scale, label, rollout
 // restart; deployment-next is the dry run that repairs it.
-func read(t *testing.T, name string) *unstructured.Unstructured {
+func readFile(t *testing.T, name string) *unstructured.Unstructured {
 	t.Helper()
 	raw, err := os.ReadFile("testdata/" + name + ".json")
 	if err != nil {
@@ -52,7 +53,7 @@ func texts(found []port.Drift) []string {
 }
 
 func TestCompare(t *testing.T) {
-	next := read(t, "deployment-next")
+	next := readFile(t, "deployment-next")
 	const (
 		replicas = "Deployment cat: spec.replicas is 3, recorded 2, by kubectl"
 		env      = "Deployment cat: " + container + `.env[name="A"].value is c, recorded b, by kubectl-set`
@@ -64,11 +65,11 @@ func TestCompare(t *testing.T) {
 		live *unstructured.Unstructured
 		want []string
 	}{
-		{"by kubectl", read(t, "deployment-live"), []string{replicas, env, added, limit}},
-		{"scaled by an autoscaler", renamed(read(t, "deployment-live"), "kubectl", "kube-controller-manager"), []string{env, added, limit}},
-		{"number kept for an autoscaler", renamed(read(t, "deployment-live"), "kubectl", "slipway-replicas"), []string{env, added, limit}},
-		{"set by an operator", renamed(read(t, "deployment-live"), "kubectl-set", "vpa-operator"), []string{replicas}},
-		{"by an interrupted run", renamed(read(t, "deployment-live"), "kubectl-set", "slipway"), []string{replicas,
+		{"by kubectl", readFile(t, "deployment-live"), []string{replicas, env, added, limit}},
+		{"scaled by an autoscaler", renamed(readFile(t, "deployment-live"), "kubectl", "kube-controller-manager"), []string{env, added, limit}},
+		{"number kept for an autoscaler", renamed(readFile(t, "deployment-live"), "kubectl", "slipway-replicas"), []string{env, added, limit}},
+		{"set by an operator", renamed(readFile(t, "deployment-live"), "kubectl-set", "vpa-operator"), []string{replicas}},
+		{"by an interrupted run", renamed(readFile(t, "deployment-live"), "kubectl-set", "slipway"), []string{replicas,
 			"Deployment cat: " + container + `.env[name="A"].value is c, recorded b`}},
 		{"as recorded", next.DeepCopy(), []string{}},
 	} {
@@ -118,15 +119,15 @@ func TestCompare_MasksSecrets(t *testing.T) {
 	}
 }
 
-// TestTake: what is taken belongs to Slipway alone, so that the next apply removes it;
+// TestAdded_IsTaken: what is taken belongs to Slipway alone, so that the next apply removes it;
 // the rest stays whose it was.
-func TestTake(t *testing.T) {
-	live, next := read(t, "deployment-live"), read(t, "deployment-next")
+func TestAdded_IsTaken(t *testing.T) {
+	live, next := readFile(t, "deployment-live"), readFile(t, "deployment-next")
 	added, err := Added(live, next)
 	if err != nil || len(added) != 2 {
 		t.Fatalf("Added = %v, %v; want the variable and the limit", added, err)
 	}
-	patch, err := Take(live, added)
+	patch, err := managedfields.TakePaths(live, added)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,20 +144,20 @@ func TestTake(t *testing.T) {
 	}
 	taken := live.DeepCopy()
 	taken.SetManagedFields(entries)
-	owners, err := ownersOf(taken)
+	owners, err := managedfields.Owners(taken)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range added {
 		for _, by := range owners {
-			if has := by.fields.Has(path); has != by.applies() {
-				t.Errorf("%s owns %s: %v", by.manager, path, has)
+			if has := by.Fields.Has(path); has != by.IsApplied() {
+				t.Errorf("%s owns %s: %v", by.Manager, path, has)
 			}
 		}
 	}
 	names := map[string]bool{}
 	for _, by := range owners {
-		names[by.manager] = true
+		names[by.Manager] = true
 	}
 	if !names["kubectl"] || !names["kubectl-label"] || !names["kubectl-rollout"] || !names["kubectl-set"] {
 		t.Errorf("managers = %v: what was not taken is missing", names)
@@ -169,20 +170,20 @@ func TestTake(t *testing.T) {
 	if diff := cmp.Diff(len(added), len(again)); diff != "" || err != nil {
 		t.Errorf("after they were taken: %v, %v", again, err)
 	}
-	if patch, err := Take(taken, again); patch != nil || err != nil {
+	if patch, err := managedfields.TakePaths(taken, again); patch != nil || err != nil {
 		t.Errorf("taken twice: %s, %v", patch, err)
 	}
 }
 
-func TestRemove(t *testing.T) {
-	live, next := read(t, "deployment-live"), read(t, "deployment-next")
+func TestAdded_IsRemoved(t *testing.T) {
+	live, next := readFile(t, "deployment-live"), readFile(t, "deployment-next")
 	added, err := Added(live, next)
 	if err != nil {
 		t.Fatal(err)
 	}
-	Remove(live.Object, added)
+	managedfields.Remove(live.Object, added)
 	for _, path := range added {
-		if v, ok := valueAt(live.Object, path); ok {
+		if v, ok := managedfields.ValueAt(live.Object, path); ok {
 			t.Errorf("%s is still there: %v", path, v)
 		}
 	}

@@ -4,24 +4,22 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
-	"sigs.k8s.io/structured-merge-diff/v6/value"
 )
 
 // Extract returns a copy of the object with the fields that the selected managers have
 // set, and so without status, defaults and what controllers added. An object for which
 // no manager is known is returned whole, without status.
 func Extract(o *unstructured.Unstructured, selected func(string) bool) (*unstructured.Unstructured, error) {
+	owners, err := Owners(o)
+	if err != nil {
+		return nil, err
+	}
 	fields, known := fieldpath.NewSet(), false
-	for _, e := range entriesOf(o) {
-		known = true
-		if e.Subresource != "" || !selected(e.Manager) {
-			continue
+	for _, by := range owners {
+		known = known || by.isVersion
+		if by.isVersion && by.subresource == "" && selected(by.Manager) {
+			fields = fields.Union(by.Fields)
 		}
-		set, err := setOf(e)
-		if err != nil {
-			return nil, err
-		}
-		fields = fields.Union(set)
 	}
 	var body map[string]any
 	if known {
@@ -64,7 +62,7 @@ func extract(v any, set *fieldpath.Set) any {
 		out := []any{}
 		for i, item := range v {
 			for _, pe := range elementsOf(set) {
-				if !matches(pe, i, item) {
+				if !isItem(pe, i, item) {
 					continue
 				}
 				if copied, ok := extractElement(item, set, pe); ok {
@@ -90,21 +88,6 @@ func elementsOf(set *fieldpath.Set) (all []fieldpath.PathElement) {
 	set.Children.Iterate(add)
 	set.Members.Iterate(add)
 	return all
-}
-
-// matches reports whether a path leads to the item of a list.
-func matches(pe fieldpath.PathElement, i int, item any) bool {
-	switch {
-	case pe.Key != nil:
-		fields, ok := item.(map[string]any)
-		for _, k := range *pe.Key {
-			ok = ok && fields[k.Name] != nil && value.Equals(value.NewValueInterface(fields[k.Name]), k.Value)
-		}
-		return ok
-	case pe.Value != nil:
-		return value.Equals(value.NewValueInterface(item), *pe.Value)
-	}
-	return pe.Index != nil && *pe.Index == i
 }
 
 // withKey adds the fields by which the item of a list is found: a default among them

@@ -1,138 +1,159 @@
-// Package managedfields reads from an object which of its fields people have set, and
-// hands them to another manager. It is pure.
+// Package managedfields reads from an object who owns which of its fields, and hands
+// fields to Slipway. It is pure.
 package managedfields
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 )
 
-// IsTool reports whether a manager of fields is a tool that a person or a pipeline
-// runs, and that does nothing until it is run again. Any other one is a controller:
-// it would take its fields back.
-func IsTool(manager string) bool {
-	return manager == "kubectl" || strings.HasPrefix(manager, "kubectl-") || strings.EqualFold(manager, "helm") || manager == "before-first-apply"
+// Owner is an entry of an object's managed fields.
+type Owner struct {
+	Manager string
+	Time    time.Time
+	Fields  *fieldpath.Set
+
+	operation   metav1.ManagedFieldsOperationType
+	subresource string
+	isVersion   bool // its paths are those of the object's own version
+}
+
+// Owners reads the managed fields of an object, in their order.
+func Owners(o *unstructured.Unstructured) ([]Owner, error) {
+	var out []Owner
+	for _, entry := range o.GetManagedFields() {
+		fields, err := fieldsOf(entry)
+		if err != nil {
+			return nil, fmt.Errorf("read the managed fields of %s %s: %w", o.GetKind(), o.GetName(), err)
+		}
+		by := ownerOf(o, entry)
+		by.Fields = fields
+		out = append(out, by)
+	}
+	return out, nil
+}
+
+// ownerOf returns an entry without its fields.
+func ownerOf(o *unstructured.Unstructured, entry metav1.ManagedFieldsEntry) Owner {
+	by := Owner{Manager: entry.Manager, operation: entry.Operation, subresource: entry.Subresource}
+	by.isVersion = entry.FieldsV1 != nil && entry.APIVersion == o.GetAPIVersion()
+	if entry.Time != nil {
+		by.Time = entry.Time.UTC()
+	}
+	return by
+}
+
+func fieldsOf(entry metav1.ManagedFieldsEntry) (*fieldpath.Set, error) {
+	fields := fieldpath.NewSet()
+	if entry.FieldsV1 == nil {
+		return fields, nil
+	}
+	if err := fields.FromJSON(entry.FieldsV1.GetRawReader()); err != nil {
+		return nil, fmt.Errorf("fields of manager %s: %w", entry.Manager, err)
+	}
+	return fields, nil
+}
+
+// Kind returns what the owner is. Only controllers write a status.
+func (o Owner) Kind() Kind {
+	if kind := KindOf(o.Manager); kind == Slipway || o.subresource != "status" {
+		return kind
+	}
+	return Controller
+}
+
+// IsApplied reports whether these are the fields that Slipway applies.
+func (o Owner) IsApplied() bool {
+	return o.Manager == labels.Manager && o.operation == metav1.ManagedFieldsOperationApply && o.subresource == ""
+}
+
+// IsEditor reports whether the owner edits the object itself: neither its status or
+// scale, nor as a controller or as Slipway. A script under a name of its own does.
+func (o Owner) IsEditor() bool {
+	return o.subresource == "" && (o.Kind() == Tool || o.Kind() == Unknown)
+}
+
+// Applied returns the fields that Slipway has applied.
+func Applied(owners []Owner) *fieldpath.Set {
+	out := fieldpath.NewSet()
+	for _, by := range owners {
+		if by.IsApplied() {
+			out = out.Union(by.Fields)
+		}
+	}
+	return out
+}
+
+// OwnerOf returns who owns a field or, of several, who has set it last. Others go
+// before Slipway, which owns what it has applied.
+func OwnerOf(owners []Owner, path fieldpath.Path) (found Owner, ok bool) {
+	isOurs := func(by Owner) bool { return by.Kind() == Slipway }
+	for _, by := range owners {
+		if !by.Fields.Has(path) && !HasBelow(by.Fields, path) {
+			continue
+		}
+		if !ok || isOurs(found) && !isOurs(by) || isOurs(found) == isOurs(by) && by.Time.After(found.Time) {
+			found, ok = by, true
+		}
+	}
+	return found, ok
+}
+
+// IsEdited reports whether an editor owns fields of an object (Owner.IsEditor).
+func IsEdited(o *unstructured.Unstructured) bool {
+	return slices.ContainsFunc(o.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool { return ownerOf(o, e).IsEditor() })
 }
 
 // Tools returns the tools that manage fields of the object, sorted. Those that have only
 // scaled it are none of them.
-func Tools(o *unstructured.Unstructured) []string { return managers(o, IsTool) }
+func Tools(o *unstructured.Unstructured) []string { return Managers(o, IsTool) }
 
-// Others returns the managers that are no tools and have set fields of the object's
-// spec, sorted. What controllers do to its status or its scale does not count.
+// Others returns the managers that are neither tools nor Slipway and have set fields of
+// the object's spec, sorted. What they do to its status or its scale does not count.
 func Others(o *unstructured.Unstructured) []string {
-	var out []string
-	for _, e := range entriesOf(o) {
-		if e.Subresource == "" && !IsTool(e.Manager) && hasSpec(e) {
-			out = append(out, e.Manager)
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-func managers(o *unstructured.Unstructured, selected func(string) bool) []string {
-	var out []string
-	for _, e := range entriesOf(o) {
-		if e.Subresource == "" && selected(e.Manager) {
-			out = append(out, e.Manager)
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// entriesOf returns the entries of the object's own version: the paths of another one
-// may mean something else.
-func entriesOf(o *unstructured.Unstructured) []metav1.ManagedFieldsEntry {
-	return slices.DeleteFunc(o.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool {
-		return e.FieldsV1 == nil || e.APIVersion != o.GetAPIVersion()
+	return managers(o, func(e metav1.ManagedFieldsEntry) bool {
+		fields, err := fieldsOf(e)
+		kind := KindOf(e.Manager)
+		return err == nil && kind != Tool && kind != Slipway && HasBelow(fields, fieldpath.MakePathOrDie("spec"))
 	})
 }
 
-func hasSpec(e metav1.ManagedFieldsEntry) bool {
-	set, err := setOf(e)
-	if err != nil {
-		return false
-	}
-	name := "spec"
-	_, ok := set.Children.Get(fieldpath.PathElement{FieldName: &name})
-	return ok
+// Managers returns the selected managers of fields of the object, sorted.
+func Managers(o *unstructured.Unstructured, selected func(manager string) bool) []string {
+	return managers(o, func(e metav1.ManagedFieldsEntry) bool { return selected(e.Manager) })
 }
 
-func setOf(e metav1.ManagedFieldsEntry) (*fieldpath.Set, error) {
-	set := new(fieldpath.Set)
-	if err := set.FromJSON(e.FieldsV1.GetRawReader()); err != nil {
-		return nil, fmt.Errorf("read the fields of manager %s: %w", e.Manager, err)
-	}
-	return set, nil
-}
-
-// Transfer returns the object's managed fields with those of the selected managers
-// as fields that another one has applied, except for fields that stay where they are.
-// ok is false if the selected managers have none.
-func Transfer(o *unstructured.Unstructured, from func(string) bool, to string, except *fieldpath.Set) (entries []metav1.ManagedFieldsEntry, ok bool, err error) {
-	taken := fieldpath.NewSet()
-	var target *metav1.ManagedFieldsEntry
+// managers leaves out who has set status or scale, or fields in another version of the
+// API: its paths may mean something else.
+func managers(o *unstructured.Unstructured, selected func(metav1.ManagedFieldsEntry) bool) []string {
+	var out []string
 	for _, e := range o.GetManagedFields() {
-		switch {
-		case e.FieldsV1 == nil, e.Subresource != "", e.APIVersion != o.GetAPIVersion():
-			entries = append(entries, e)
-			continue
-		case e.Manager == to && e.Operation == metav1.ManagedFieldsOperationApply:
-			target = e.DeepCopy()
-		case !from(e.Manager):
-			entries = append(entries, e)
-			continue
-		default:
-			ok = true
+		if by := ownerOf(o, e); by.isVersion && by.subresource == "" && selected(e) {
+			out = append(out, e.Manager)
 		}
-		set, err := setOf(e)
-		if err != nil {
-			return nil, false, err
-		}
-		if e.Manager != to {
-			left := set.Intersection(except)
-			if set = set.Difference(except); !left.Empty() {
-				rest, err := withFields(e, left)
-				if err != nil {
-					return nil, false, err
-				}
-				entries = append(entries, rest)
-			}
-		}
-		taken = taken.Union(set)
 	}
-	if !ok {
-		return nil, false, nil
-	}
-	if target == nil {
-		target = &metav1.ManagedFieldsEntry{Manager: to, Operation: metav1.ManagedFieldsOperationApply, APIVersion: o.GetAPIVersion(), FieldsType: "FieldsV1"}
-	}
-	entry, err := withFields(*target, taken)
-	return append(entries, entry), true, err
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
-func withFields(e metav1.ManagedFieldsEntry, set *fieldpath.Set) (metav1.ManagedFieldsEntry, error) {
-	raw, err := set.ToJSON()
-	if err != nil {
-		return e, fmt.Errorf("write the fields of manager %s: %w", e.Manager, err)
+// ReplicasManager returns the only manager of a live workload's number of replicas;
+// "" if there are several, or none.
+func ReplicasManager(live *unstructured.Unstructured) string {
+	var found []string
+	for _, e := range live.GetManagedFields() {
+		if fields, err := fieldsOf(e); err == nil && fields.Has(fieldpath.MakePathOrDie("spec", "replicas")) {
+			found = append(found, e.Manager)
+		}
 	}
-	e.FieldsV1 = metav1.NewFieldsV1(string(raw))
-	return e, nil
-}
-
-// Patch returns the JSON patch that gives the object other managed fields, unless it
-// was changed since it was read.
-func Patch(o *unstructured.Unstructured, entries []metav1.ManagedFieldsEntry) ([]byte, error) {
-	return json.Marshal([]map[string]any{
-		{"op": "replace", "path": "/metadata/managedFields", "value": entries},
-		{"op": "replace", "path": "/metadata/resourceVersion", "value": o.GetResourceVersion()},
-	})
+	if len(found) != 1 {
+		return ""
+	}
+	return found[0]
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/yaml"
@@ -106,32 +107,106 @@ func TestManagers(t *testing.T) {
 	if diff := cmp.Diff([]string{"injector"}, Others(o)); diff != "" {
 		t.Errorf("others (-want +got):\n%s", diff)
 	}
-	for manager, want := range map[string]bool{
-		"kubectl": true, "kubectl-set": true, "helm": true, "Helm": true, "before-first-apply": true,
-		"kube-controller-manager": false, "argocd-controller": false, "kustomize-controller": false, "helm-controller": false, "keda-operator": false, "slipway": false,
+}
+
+// TestKindOf is the definition of who is a person's tool, and who a controller.
+func TestKindOf(t *testing.T) {
+	for _, c := range []struct {
+		want     Kind
+		managers []string
+	}{
+		{Slipway, []string{"slipway", "slipway-replicas"}},
+		{Tool, []string{"kubectl", "kubectl-set", "kubectl-client-side-apply", "kubectl-rollout", "kubectl-argo-rollouts", "helm", "Helm", "before-first-apply"}},
+		{Controller, []string{
+			"kube-controller-manager", "kube-scheduler", "kubelet", "argocd-controller", "argocd-application-controller", "kustomize-controller", "helm-controller",
+			"keda-operator", "keda", "vpa-recommender", "vpa-operator", "rollouts", "sidecar-injector", "manager", "cert-manager-cainjector", "linkerd", "OPERATOR",
+		}},
+		{Unknown, []string{"", "python-requests", "curl", "OpenAPI-Generator", "Terraform", "k9s", "slipways", "managers", "helmfile"}},
 	} {
-		if got := IsTool(manager); got != want {
-			t.Errorf("IsTool(%s) = %t, want %t", manager, got, want)
+		for _, manager := range c.managers {
+			t.Run(manager, func(t *testing.T) {
+				if got := KindOf(manager); got != c.want {
+					t.Errorf("KindOf(%s) = %d, want %d", manager, got, c.want)
+				}
+				if got, want := IsTool(manager), c.want == Tool; got != want {
+					t.Errorf("IsTool(%s) = %t, want %t", manager, got, want)
+				}
+			})
 		}
 	}
 }
 
-// TestTransfer_TakesFromToolsOnly: what stays with its manager is what controllers own,
+func TestIsScaler(t *testing.T) {
+	for manager, want := range map[string]bool{
+		"slipway-replicas": true, "kube-controller-manager": true, "keda-operator": true,
+		"slipway": false, "kubectl": false, "kube-scheduler": false, "argocd-controller": false,
+	} {
+		if got := IsScaler(manager); got != want {
+			t.Errorf("IsScaler(%s) = %t, want %t", manager, got, want)
+		}
+	}
+}
+
+// TestOwner_Kind: an entry is judged by what it is of, too.
+func TestOwner_Kind(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		owner      Owner
+		want       Kind
+		wantEditor bool
+	}{
+		{"a tool", Owner{Manager: "kubectl-edit"}, Tool, true},
+		{"a tool that has scaled", Owner{Manager: "kubectl", subresource: "scale"}, Tool, false},
+		{"a script", Owner{Manager: "python-requests"}, Unknown, true},
+		{"a program that writes status", Owner{Manager: "metallb-speaker", subresource: "status"}, Controller, false},
+		{"a controller", Owner{Manager: "kustomize-controller"}, Controller, false},
+		{"Slipway", Owner{Manager: "slipway"}, Slipway, false},
+		{"Slipway's status", Owner{Manager: "slipway", subresource: "status"}, Slipway, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.owner.Kind(); got != c.want {
+				t.Errorf("Kind = %d, want %d", got, c.want)
+			}
+			if got := c.owner.IsEditor(); got != c.wantEditor {
+				t.Errorf("IsEditor = %t, want %t", got, c.wantEditor)
+			}
+		})
+	}
+}
+
+// patched returns the object with the managed fields that a patch gives it.
+func patched(t *testing.T, o *unstructured.Unstructured, patch []byte) *unstructured.Unstructured {
+	t.Helper()
+	var operations []struct{ Value json.RawMessage }
+	var entries []metav1.ManagedFieldsEntry
+	if err := json.Unmarshal(patch, &operations); err != nil {
+		t.Fatalf("patch = %s, %v", patch, err)
+	}
+	if err := json.Unmarshal(operations[0].Value, &entries); err != nil {
+		t.Fatal(err)
+	}
+	out := o.DeepCopy()
+	out.SetManagedFields(entries)
+	return out
+}
+
+// TestTakeFrom_TakesFromToolsOnly: what stays with its manager is what controllers own,
 // and what is left out on purpose.
-func TestTransfer_TakesFromToolsOnly(t *testing.T) {
+func TestTakeFrom_TakesFromToolsOnly(t *testing.T) {
 	o := object(t, live)
 	replicas := fieldpath.MakePathOrDie("spec", "replicas")
-	entries, ok, err := Transfer(o, IsTool, "slipway", fieldpath.NewSet(replicas))
-	if err != nil || !ok {
-		t.Fatalf("Transfer = %t, %v", ok, err)
+	patch, err := TakeFrom(o, IsTool, fieldpath.NewSet(replicas))
+	if err != nil || patch == nil {
+		t.Fatalf("TakeFrom = %s, %v", patch, err)
+	}
+	taken := patched(t, o, patch)
+	owners, err := Owners(taken)
+	if err != nil {
+		t.Fatal(err)
 	}
 	got := map[string]*fieldpath.Set{}
-	for _, e := range entries {
-		set, err := setOf(e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got[e.Manager+" "+string(e.Operation)] = set
+	for _, by := range owners {
+		got[by.Manager+" "+string(by.operation)] = by.Fields
 	}
 	ours := got["slipway Apply"]
 	if ours == nil || !ours.Has(fieldpath.MakePathOrDie("metadata", "labels", "team")) || ours.Has(replicas) {
@@ -146,16 +221,26 @@ func TestTransfer_TakesFromToolsOnly(t *testing.T) {
 	if got["kube-controller-manager Update"] == nil || got["injector Apply"] == nil || got["kubectl-edit Update"] != nil {
 		t.Errorf("managers = %v, want controllers untouched, and kubectl-edit gone", got)
 	}
-	o.SetManagedFields(entries)
-	if _, ok, err := Transfer(o, func(m string) bool { return m == "kubectl-edit" }, "slipway", fieldpath.NewSet()); ok || err != nil {
-		t.Errorf("second Transfer = %t, %v, want nothing left to take", ok, err)
+	if patch, err := TakeFrom(taken, IsTool, fieldpath.NewSet(replicas)); patch != nil || err != nil {
+		t.Errorf("second TakeFrom = %s, %v, want nothing left to take", patch, err)
+	}
+	if patch, err := TakeFrom(taken, func(m string) bool { return m == "kubectl-edit" }, fieldpath.NewSet()); patch != nil || err != nil {
+		t.Errorf("TakeFrom kubectl-edit = %s, %v, want nothing left to take", patch, err)
 	}
 }
 
-// TestPatch_RefusesAChangedObject: the patch carries the version that it is made for.
-func TestPatch_RefusesAChangedObject(t *testing.T) {
-	patch, err := Patch(object(t, live), nil)
+// TestTakeFrom_LeavesOtherVersions: a path of another version may mean something else.
+func TestTakeFrom_LeavesOtherVersions(t *testing.T) {
+	o := object(t, strings.ReplaceAll(live, "operation: Update, apiVersion: apps/v1", "operation: Update, apiVersion: apps/v1beta1"))
+	if patch, err := TakeFrom(o, IsTool, fieldpath.NewSet()); patch != nil || err != nil {
+		t.Errorf("TakeFrom = %s, %v, want nothing that can be taken", patch, err)
+	}
+}
+
+// TestTakeFrom_RefusesAChangedObject: the patch carries the version that it is made for.
+func TestTakeFrom_RefusesAChangedObject(t *testing.T) {
+	patch, err := TakeFrom(object(t, live), IsTool, fieldpath.NewSet())
 	if err != nil || !json.Valid(patch) || !strings.Contains(string(patch), `"path":"/metadata/resourceVersion","value":"7"`) {
-		t.Errorf("Patch = %s, %v, want it bound to version 7", patch, err)
+		t.Errorf("TakeFrom = %s, %v, want it bound to version 7", patch, err)
 	}
 }

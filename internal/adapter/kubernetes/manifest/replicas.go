@@ -1,14 +1,10 @@
 package manifest
 
 import (
-	"encoding/json"
 	"math"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
-
-	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 )
 
 // defaultReplicas is the API's.
@@ -108,31 +104,4 @@ func OnlyReplicas(live *unstructured.Unstructured) *unstructured.Unstructured {
 	out.SetNamespace(live.GetNamespace())
 	out.SetResourceVersion(live.GetResourceVersion())
 	return out
-}
-
-// ReplicasManager returns the only manager of a live workload's number of replicas;
-// "" if there are several, or none.
-func ReplicasManager(live *unstructured.Unstructured) string {
-	var managers []string
-	for _, entry := range live.GetManagedFields() {
-		var fields struct {
-			Spec map[string]json.RawMessage `json:"f:spec"`
-		}
-		if entry.FieldsV1 == nil || json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields) != nil {
-			continue
-		}
-		if _, ok := fields.Spec["f:replicas"]; ok {
-			managers = append(managers, entry.Manager)
-		}
-	}
-	if len(managers) != 1 {
-		return ""
-	}
-	return managers[0]
-}
-
-// IsScaler reports whether a manager of fields only scales: its number of replicas is
-// not configuration.
-func IsScaler(manager string) bool {
-	return manager == labels.ReplicasManager || manager == "kube-controller-manager" || strings.HasPrefix(manager, "keda")
 }
