@@ -32,7 +32,7 @@ const (
 	Replaced   DeploymentState = "replaced"    // a later release took its place
 	RolledBack DeploymentState = "rolled_back" // it failed in production; quarantined
 	Cancelled  DeploymentState = "cancelled"   // undone because the run was cancelled
-	Stuck      DeploymentState = "stuck"       // the rollback failed: a person must look
+	Stuck      DeploymentState = "stuck"       // the rollback failed, or the repair of what serves: a person must look
 	Held       DeploymentState = "held"        // it failed in production and kept the traffic: a person must decide
 	Removed    DeploymentState = "removed"     // `slipway down`
 )

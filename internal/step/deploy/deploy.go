@@ -229,7 +229,7 @@ func (d *deployment) approvedBy() (names string, one delivery.Actor, err error) 
 
 func (d *deployment) reason() string {
 	if len(d.drift) > 0 {
-		return "repair: " + d.drift[0].String()
+		return rollout.RepairReason + d.drift[0].String()
 	}
 	if d.params.Release != "" {
 		return "promotion of " + string(d.params.Release)

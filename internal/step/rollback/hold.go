@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
-	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -13,17 +12,10 @@ import (
 // is not rolled back automatically. A release that has not got that
 // far is taken back as usual, from beside whatever has the traffic.
 func (u *undo) hold(ctx context.Context) (res step.Result, done bool, err error) {
-	var obs port.Observation
-	_, failures := u.retry(ctx, func(ctx context.Context) (_ string, err error) {
-		obs, err = u.Observe(ctx, u.Request.Service)
-		return "", err
-	})
+	obs, res, done, err := u.observe(ctx)
 	switch {
-	case failures != nil && ctx.Err() != nil && !timedOut(ctx):
-		return res, false, context.Cause(ctx)
-	case failures != nil:
-		res, err := u.fail(ctx, failures)
-		return res, true, err
+	case done || err != nil:
+		return res, done, err
 	case obs.Release == u.failed.Instance():
 		if err := u.Deployments.End(ctx, u.failed.ID, delivery.Held, u.reason(), u.Clock.Now()); err != nil {
 			return res, false, fmt.Errorf("record that %s is held in %s: %w", u.failed.Release, u.Request.Environment, err)

@@ -77,6 +77,9 @@ func (b base) undo(ctx context.Context) (step.Result, error) {
 		if err := u.finalize(ctx); err != nil {
 			return step.Result{}, err
 		}
+		if u.sameInstance() {
+			return u.notRepaired(ctx), nil
+		}
 		return u.done("")
 	case delivery.Held:
 		return u.held(ctx)

@@ -138,7 +138,7 @@ func TestUndo_IgnoresSmokeChecksOfFailedRelease(t *testing.T) {
 }
 
 // TestUndo_SameReleaseIsNotQuarantined takes back the second coming of the release that serves:
-// it is not quarantined, for it serves.
+// it is not quarantined, for it serves, and that is not called a rollback.
 func TestUndo_SameReleaseIsNotQuarantined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFixture(true)
@@ -149,11 +149,56 @@ func TestUndo_SameReleaseIsNotQuarantined(t *testing.T) {
 		}
 		s.Target.Lost = nil
 		r.Cause = "lost"
-		if res, err := s.rollback().Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeSucceeded {
-			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSucceeded)
+		res, err := s.rollback().Run(t.Context(), r)
+		if err != nil || res.Outcome != delivery.OutcomeSkipped {
+			t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeSkipped)
+		}
+		if want := string(s.oldRelease.ID) + " receives the traffic"; !strings.Contains(res.Cause, want) || s.deploymentState(t) != delivery.Stuck {
+			t.Errorf("cause = %q, deployment %s; want %q in it, and %s", res.Cause, s.deploymentState(t), want, delivery.Stuck)
 		}
 		s.wantState(t, s.oldRelease.ID)
 	})
+}
+
+// TestUndo_RestoresSameRelease: what does not serve is started again, for there is no
+// other release to go back to; if that fails, too, a person must look.
+func TestUndo_RestoresSameRelease(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		lost bool
+		want delivery.Outcome
+		says string
+	}{
+		{"it starts", false, delivery.OutcomeSkipped, " receives the traffic"},
+		{"it is lost", true, delivery.OutcomeFailed, " in prod failed: attempts 1 to 3: "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newFixture(true)
+				if err := s.Target.Remove(t.Context(), "api", env); err != nil {
+					t.Fatal(err)
+				}
+				s.Target.Lost = func(delivery.ReleaseID) bool { return true }
+				r := s.request(step.RollbackParams{Release: s.oldRelease.ID})
+				if res, err := s.deploy().Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeFailed {
+					t.Fatalf("outcome = %s (%q, %q), error = %v, want %s", res.Outcome, res.Summary, res.Cause, err, delivery.OutcomeFailed)
+				}
+				s.Target.Lost = func(delivery.ReleaseID) bool { return c.lost }
+				r.Cause = "removed"
+				res, err := s.rollback().Run(t.Context(), r)
+				if err != nil || res.Outcome != c.want || !strings.Contains(res.Cause, string(s.oldRelease.ID)+c.says) {
+					t.Fatalf("outcome = %s (%q), error = %v, want %s with %q", res.Outcome, res.Cause, err, c.want, c.says)
+				}
+				if got := s.deploymentState(t); got != delivery.Stuck {
+					t.Errorf("the deployment is %s, want %s", got, delivery.Stuck)
+				}
+				now, _ := s.Records.Releases().Get(t.Context(), s.oldRelease.ID)
+				if now.Quarantined != nil {
+					t.Errorf("it is quarantined: %+v", now.Quarantined)
+				}
+			})
+		})
+	}
 }
 
 func TestUndo_LeavesAcceptedDeployment(t *testing.T) {

@@ -20,7 +20,11 @@ func (u undo) fail(ctx context.Context, failures []error) (step.Result, error) {
 	if u.hasCurrent {
 		goal = string(u.current.Release)
 	}
-	cause := fmt.Sprintf("rollback of %s to %s in %s failed: %s; %s", u.failed.Release, goal, env, attempts(failures), u.currentState(ctx))
+	what := fmt.Sprintf("rollback of %s to %s", u.failed.Release, goal)
+	if u.sameInstance() {
+		what = "restoring " + string(u.failed.Release)
+	}
+	cause := fmt.Sprintf("%s in %s failed: %s; %s", what, env, attempts(failures), u.currentState(ctx))
 	if err := u.Deployments.End(ctx, u.failed.ID, delivery.Stuck, cause, u.Clock.Now()); err != nil {
 		return step.Result{}, fmt.Errorf("record the failed rollback of %s (%s): %w", u.failed.Release, cause, err)
 	}

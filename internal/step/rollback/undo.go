@@ -36,10 +36,8 @@ type undo struct {
 }
 
 func (u undo) run(ctx context.Context) (step.Result, error) {
-	if u.params.OnFailure == step.HoldOnFailure && !u.sameInstance() {
-		if res, done, err := u.hold(ctx); done || err != nil {
-			return res, err
-		}
+	if res, done, err := u.settle(ctx); done || err != nil {
+		return res, err
 	}
 	// First of all, so that nothing deploys it again, whatever happens next.
 	if !u.Request.Cancelled && !u.Request.InfrastructureFailure && !u.sameInstance() {
@@ -55,6 +53,9 @@ func (u undo) run(ctx context.Context) (step.Result, error) {
 	if failures != nil {
 		return u.fail(ctx, failures)
 	}
+	if u.sameInstance() {
+		return u.endAgain(ctx)
+	}
 	state := delivery.RolledBack
 	if u.Request.Cancelled {
 		state = delivery.Cancelled
@@ -66,6 +67,17 @@ func (u undo) run(ctx context.Context) (step.Result, error) {
 		return step.Result{}, err
 	}
 	return u.done(url)
+}
+
+// settle ends the undo where nothing is to be taken back.
+func (u *undo) settle(ctx context.Context) (res step.Result, done bool, err error) {
+	switch {
+	case u.sameInstance():
+		return u.keepServing(ctx)
+	case u.params.OnFailure == step.HoldOnFailure:
+		return u.hold(ctx)
+	}
+	return res, false, nil
 }
 
 // finalize publishes how it ended, and lets the next run in: in this order, or
@@ -83,10 +95,6 @@ func (u undo) finalize(ctx context.Context) error {
 	}
 	return u.Finalize(ctx, u.requestFor(rel, u.current.Config))
 }
-
-// sameInstance reports whether what is current was being deployed once more, as it is:
-// there is none to quarantine, nor another one to go back to.
-func (u undo) sameInstance() bool { return u.hasCurrent && u.current.Instance() == u.failed.Instance() }
 
 func (u undo) reason() string {
 	switch {

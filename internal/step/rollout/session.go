@@ -100,6 +100,10 @@ func (s Session) Observe(ctx context.Context, service string) (port.Observation,
 	return obs, nil
 }
 
+// RepairReason begins the reason of a deployment that repairs what is deployed; the
+// difference follows.
+const RepairReason = "repair: "
+
 // Drift returns how what is live differs from the request's release, which is the
 // accepted one; none where the target cannot compare.
 func (s Session) Drift(ctx context.Context, o port.DeployRequest) ([]port.Drift, error) {
