@@ -250,6 +250,35 @@ var statuses = map[string]func(*history, *program){
 		h.at = noon.Add(-12 * time.Minute)
 		h.start(h.run("prod"), "train", step.Train)
 	},
+	// Who has the traffic where the records lag behind: they were removed (L11), the
+	// disk was full from the switch on (L18d), the process ended in the bake (L20).
+	"records lost": func(h *history, p *program) { p.serves("r-bf816f11ac46") },
+	"disk full in the bake": func(h *history, p *program) {
+		h.deliver("prod", false)
+		h.at = noon.Add(-4 * time.Minute)
+		r := h.run("prod")
+		rel := h.release(r, false)
+		h.begin(r, rel)
+		h.start(r, "deploy", step.Deploy)
+		p.serves(rel.ID)
+	},
+	"killed in the bake": func(h *history, p *program) {
+		old := h.deliver("prod", false)
+		h.at = noon.Add(-4 * time.Minute)
+		r := h.run("prod")
+		rel := h.release(r, false)
+		h.begin(r, rel)
+		h.start(r, "watch", step.Watch)
+		p.serves(rel.ID, port.Replica{Name: "api-0", Release: old, State: port.ReplicaDraining})
+	},
+	"killed in the first bake": func(h *history, p *program) {
+		h.at = noon.Add(-4 * time.Minute)
+		r := h.run("prod")
+		rel := h.release(r, false)
+		h.begin(r, rel)
+		h.start(r, "watch", step.Watch)
+		p.serves(rel.ID)
+	},
 	"running and queued": func(h *history, p *program) {
 		p.serves(h.deliver("prod", false))
 		h.at = noon.Add(-12 * time.Minute)
@@ -364,6 +393,27 @@ func TestStatus_Screens(t *testing.T) {
 				t.Errorf("exit code %d: %s%s", both.code, both.stdout, both.stderr)
 			}
 			wantScreen(t, both.stdout)
+		})
+	}
+}
+
+// TestStatus_NamesWhatHasTraffic: the first line is about what users get, whatever is
+// recorded, and the rest says how to go on.
+func TestStatus_NamesWhatHasTraffic(t *testing.T) {
+	for name, want := range map[string]struct{ headline, more string }{
+		"records lost":             {"healthy  has the traffic, but is not recorded", "these records don't have release"},
+		"disk full in the bake":    {"healthy  has the traffic; accepted: r-", "slipway run --resume"},
+		"killed in the bake":       {"healthy  has the traffic; accepted: r-", "slipway run --resume"},
+		"killed in the first bake": {"healthy  has the traffic, not accepted yet", "slipway run --resume"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newStatusProgram(t, statuses[name])
+			got := p.run("status", "--env", "prod").stdout
+			first, rest, _ := strings.Cut(got, "\n")
+			serving := p.status("prod").Traffic
+			if serving == "" || !strings.HasPrefix(first, "prod  "+string(serving)+"  "+want.headline) || !strings.Contains(rest, want.more) {
+				t.Errorf("%s has the traffic, but the screen is\n%s\nwant %q and %q", serving, got, want.headline, want.more)
+			}
 		})
 	}
 }
