@@ -9,6 +9,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
+// Drift is one difference between what is live and what was recorded.
+type Drift = port.Drift
+
 // drift returns how what is live differs from the accepted deployment; none where the
 // target cannot compare.
 func (s *session) drift(ctx context.Context, target port.Target, d delivery.Deployment, rel delivery.Release) ([]port.Drift, error) {

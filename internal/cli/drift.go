@@ -5,11 +5,10 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/app"
 	"github.com/slipway-cd/slipway/internal/delivery"
-	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // describeDrift describes a difference from the record, with its time.
-func (c *Command) describeDrift(d port.Drift) string {
+func (c *Command) describeDrift(d app.Drift) string {
 	text := d.String()
 	if d.Manager != "" && !d.Time.IsZero() {
 		text += ", " + c.formatSince(d.Time)
@@ -32,7 +31,7 @@ func (c *Command) driftEntries(b *block, st app.Status) attention {
 
 // printDrift prints what differs from the record and, for an environment, how to undo
 // it.
-func (c *Command) printDrift(found []port.Drift, env delivery.Environment) {
+func (c *Command) printDrift(found []app.Drift, env delivery.Environment) {
 	for _, d := range found {
 		fmt.Fprintf(c.Stdout, "differs from the record: %s\n", c.describeDrift(d))
 	}
