@@ -15,7 +15,9 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/local/supervisor"
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // Target implements port.Target, port.TrafficReporter and port.LogReader. It has
@@ -155,4 +157,20 @@ func orDiscard(say func(string)) func(string) {
 		return func(string) {}
 	}
 	return say
+}
+
+func (t *Target) savedState(service string, env delivery.Environment) (supervisor.EnvironmentState, error) {
+	if err := supervisor.ValidateNames(service, env); err != nil {
+		return supervisor.EnvironmentState{}, err
+	}
+	state, err := supervisor.ReadState(t.cfg.Dir)
+	return state.Environments[supervisor.EnvironmentKey(service, env)], err
+}
+
+func releaseRequest(o port.DeployRequest) supervisor.ReleaseRequest {
+	return supervisor.ReleaseRequest{Service: o.Service, Environment: o.Environment, Release: o.ID, Port: o.Port, ReadyTimeout: o.ReadyTimeout}
+}
+
+func environmentRequest(service string, env delivery.Environment) supervisor.ReleaseRequest {
+	return supervisor.ReleaseRequest{Service: service, Environment: env}
 }

@@ -40,9 +40,10 @@ func (t *Target) ListUnused(_ context.Context, before time.Time) ([]string, erro
 			return nil, err
 		}
 		for _, e := range entries {
-			digest, _, _ := strings.Cut(e.Name(), ".")
+			digest, extension, _ := strings.Cut(e.Name(), ".")
+			used := used[digest] && extension != changedExtension
 			info, err := e.Info()
-			if err != nil || !contentName.MatchString(e.Name()) || used[digest] || !info.ModTime().Before(before) {
+			if err != nil || !contentName.MatchString(e.Name()) || used || !info.ModTime().Before(before) {
 				continue
 			}
 			unused = append(unused, filepath.Join(dir, e.Name()))

@@ -27,6 +27,9 @@ func (t *Target) Stage(ctx context.Context, o port.DeployRequest, say func(strin
 	if err != nil {
 		return "", err
 	}
+	if err := t.setChangedModelAside(ctx, o); err != nil {
+		return "", err
+	}
 	spec, err := t.fetch(ctx, o.Release, say)
 	if err != nil {
 		return "", err
@@ -240,20 +243,4 @@ func makeReadable(dir string) error {
 		}
 		return os.Chmod(path, mode.Perm()|want)
 	})
-}
-
-func (t *Target) savedState(service string, env delivery.Environment) (supervisor.EnvironmentState, error) {
-	if err := supervisor.ValidateNames(service, env); err != nil {
-		return supervisor.EnvironmentState{}, err
-	}
-	state, err := supervisor.ReadState(t.cfg.Dir)
-	return state.Environments[supervisor.EnvironmentKey(service, env)], err
-}
-
-func releaseRequest(o port.DeployRequest) supervisor.ReleaseRequest {
-	return supervisor.ReleaseRequest{Service: o.Service, Environment: o.Environment, Release: o.ID, Port: o.Port, ReadyTimeout: o.ReadyTimeout}
-}
-
-func environmentRequest(service string, env delivery.Environment) supervisor.ReleaseRequest {
-	return supervisor.ReleaseRequest{Service: service, Environment: env}
 }

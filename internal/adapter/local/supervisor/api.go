@@ -33,6 +33,7 @@ func (s *Supervisor) routes() http.Handler {
 		CallObserve: s.observe,
 		CallProve:   s.prove,
 		CallTraffic: s.traffic,
+		CallDrift:   s.drift,
 	} {
 		mux.Handle("POST "+path, s.handle(path, c))
 	}
@@ -201,6 +202,19 @@ func (s *Supervisor) observe(_ context.Context, body []byte, _ func(string)) (an
 		return port.Observation{}, err
 	}
 	return e.observe(), nil
+}
+
+func (s *Supervisor) drift(_ context.Context, body []byte, _ func(string)) (any, error) {
+	var o ReleaseRequest
+	if err := decode(body, &o); err != nil {
+		return nil, err
+	}
+	found := []port.Drift{}
+	e, err := s.lookup(body)
+	if err != nil || e == nil {
+		return found, err
+	}
+	return append(found, e.drift(o)...), nil
 }
 
 func (s *Supervisor) prove(_ context.Context, body []byte, _ func(string)) (any, error) {

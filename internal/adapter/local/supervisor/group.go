@@ -27,6 +27,7 @@ type group struct {
 	replicas []*replica
 	notes    []string
 	model    *modelWatch
+	contents []content
 
 	mu       sync.Mutex
 	draining bool
@@ -43,7 +44,7 @@ func newGroup(cfg *Config, o ReleaseRequest) (*group, error) {
 	if err != nil {
 		return nil, fault.New(fault.Failed, "start %s", o).Cause(err)
 	}
-	g := &group{cfg: cfg, request: o, pool: proxy.NewPool(o.Release), changed: make(chan struct{})}
+	g := &group{cfg: cfg, request: o, pool: proxy.NewPool(o.Release), contents: contentsOf(o.Spec), changed: make(chan struct{})}
 	if note != "" {
 		g.notes = append(g.notes, note)
 	}
@@ -56,7 +57,7 @@ func newGroup(cfg *Config, o ReleaseRequest) (*group, error) {
 		path = "/" + path
 	}
 	for i := range max(1, o.Spec.Workload.Replicas) {
-		name := fmt.Sprintf("%s-%d", o.Release, i+1)
+		name := replicaName(o, i)
 		r := &replica{
 			cfg: cfg, name: name, spec: spec, readyPath: path, avoid: g.avoid, pool: g.pool, notify: g.notify,
 			log:           replicaLog(cfg, o, name),
@@ -68,6 +69,8 @@ func newGroup(cfg *Config, o ReleaseRequest) (*group, error) {
 	}
 	return g, nil
 }
+
+func replicaName(o ReleaseRequest, i int) string { return fmt.Sprintf("%s-%d", o.Release, i+1) }
 
 // containerSpec returns the specification of a replica. Its environment is that
 // of the image, then the workload's, then Slipway's variables, and nothing of

@@ -33,7 +33,8 @@ const (
 	CallRemove  = "/remove"
 	CallObserve = "/observe"
 	CallTraffic = "/traffic"
-	CallProve   = "/prove" // 404 from supervisors of earlier versions
+	CallProve   = "/prove" // 404 from supervisors of earlier versions, as is CallDrift
+	CallDrift   = "/drift"
 )
 
 // HelloResponse describes a supervisor.
