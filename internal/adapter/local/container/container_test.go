@@ -127,6 +127,28 @@ func TestExplainForbidden_NamesSetting(t *testing.T) {
 	}
 }
 
+// TestMountError_ImageRemoved: a mount whose place is gone is not the image's fault; a
+// program that it lacks is.
+func TestMountError_ImageRemoved(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		err  error
+		want fault.Kind
+	}{
+		{"place is gone", &InitError{report{Action: "share /etc/resolv.conf", Errno: syscall.ENOENT}}, fault.Unavailable},
+		{"root is gone", &InitError{report{Action: "bind-mount the image root", Errno: syscall.ENOENT}}, fault.Unavailable},
+		{"not permitted", &InitError{report{Action: "mount /proc", Errno: syscall.EPERM}}, fault.Internal},
+		{"program is missing", &InitError{report{Action: "start /app/sample", Errno: syscall.ENOENT}}, fault.Internal},
+		{"of another kind", errors.New("a disk full of holes"), fault.Internal},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := mountError(c.err); fault.KindOf(err) != c.want {
+				t.Errorf("error = %v (%s), want %s", err, fault.KindOf(err), c.want)
+			}
+		})
+	}
+}
+
 const hybridMounts = `31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw
 32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
 35 31 0:32 /docker/abc /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory

@@ -36,7 +36,11 @@ func createMountPoints(rootfs string, model bool) error {
 		if err := root.Mkdir(p, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return imageRootError("create /"+p+" in the image root", err)
 		}
-		if i, err := root.Lstat(p); err != nil || !i.IsDir() {
+		i, err := root.Lstat(p)
+		if errors.Is(err, fs.ErrNotExist) {
+			return imageRootError("look at /"+p+" in the image root", err)
+		}
+		if err != nil || !i.IsDir() {
 			return fmt.Errorf("/%s of the image is not a directory and cannot be used as a mount point", p)
 		}
 	}

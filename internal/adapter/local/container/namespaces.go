@@ -4,8 +4,10 @@ package container
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"strings"
@@ -49,7 +51,7 @@ func (n Namespaces) Start(s Spec, out *os.File, onStarted func(Started)) (*Conta
 	})
 	if err != nil {
 		group.Remove()
-		return nil, fmt.Errorf("start container %s: %w", s.Name, err)
+		return nil, fmt.Errorf("start container %s: %w", s.Name, mountError(err))
 	}
 	return &Container{Notes: group.Notes, cmd: cmd, process: cmd.Process, pid: cmd.Process.Pid, cgroup: group, memory: s.Memory}, nil
 }
@@ -166,4 +168,19 @@ func (e *InitError) Unwrap() error {
 		return nil
 	}
 	return e.Errno
+}
+
+// mountError is the error of a start. A mount that lacks its place, which was made
+// before, was removed by another program, too.
+func mountError(err error) error {
+	var at *InitError
+	if !errors.As(err, &at) || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, act := range []string{"bind-mount ", "mount ", "share "} {
+		if strings.HasPrefix(at.Action, act) {
+			return imageRootError(at.Action, at.Errno)
+		}
+	}
+	return err
 }
