@@ -45,7 +45,11 @@ func (u undo) run(ctx context.Context) (step.Result, error) {
 			return step.Result{}, err
 		}
 	}
-	u.Request.EmitDeployment(u.failed.Release, "rolling back %s in %s", u.failed.Release, u.Request.Environment)
+	doing := "rolling back"
+	if u.sameInstance() {
+		doing = "restoring"
+	}
+	u.Request.EmitDeployment(u.failed.Release, "%s %s in %s", doing, u.failed.Release, u.Request.Environment)
 	url, failures := u.retry(ctx, u.attempt)
 	if failures != nil && ctx.Err() != nil && !timedOut(ctx) {
 		return step.Result{}, context.Cause(ctx) // stopped, not failed: the next call goes on
