@@ -45,10 +45,14 @@ type Finalizer interface {
 // environment.
 type Locker interface {
 	// Lock waits until the environment is free and takes it for the request's run.
-	// It is held until Finalize or Remove, and for a while after its process has
-	// died; the same run gets it back at once. One that does not become free is
+	// It is held until Unlock, Finalize or Remove, and for a while after its process
+	// has died; the same run gets it back at once. One that does not become free is
 	// fault.Conflict, which names the holder.
 	Lock(ctx context.Context, req DeployRequest, say func(string)) error
+
+	// Unlock frees the environment if this process holds it, and changes nothing
+	// else. Idempotent.
+	Unlock(ctx context.Context, req DeployRequest) error
 }
 
 // DryRunner is a target that can check a release before anything is changed.

@@ -24,6 +24,9 @@ func (t *Target) Lock(ctx context.Context, o port.DeployRequest, report func(str
 	return err
 }
 
+// Unlock frees the environment.
+func (t *Target) Unlock(ctx context.Context, o port.DeployRequest) error { return t.release(ctx, o) }
+
 // createNamespace applies the release's Namespace if it is the one that everything,
 // the lease included, is in. Who may not read namespaces has one.
 func (t *Target) createNamespace(ctx context.Context, c *client.Client, o port.DeployRequest) error {

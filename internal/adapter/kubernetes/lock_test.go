@@ -37,3 +37,24 @@ func TestTarget_TakesLeaseOfEarlierRun(t *testing.T) {
 		t.Errorf("the same run gets another lease, error = %v", err)
 	}
 }
+
+// TestTarget_Unlock: another process gets the environment at once.
+func TestTarget_Unlock(t *testing.T) {
+	server := fakeapi.New(t)
+	target, other := newTarget(t, server), newTarget(t, server)
+	defer target.Close()
+	defer other.Close()
+	request := port.DeployRequest{Service: "api", Environment: "prod", Run: "a"}
+	if err := target.Lock(t.Context(), request, func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := target.Unlock(t.Context(), request); err != nil {
+			t.Fatal(err)
+		}
+	}
+	request.Run = "b"
+	if err := other.Lock(t.Context(), request, func(text string) { t.Errorf("reported %q, want nothing", text) }); err != nil {
+		t.Error(err)
+	}
+}

@@ -16,7 +16,20 @@ import (
 // drifting is a target whose live objects differ from the record until it promotes.
 type drifting struct {
 	*fake.Target
-	found []port.Drift
+	found  []port.Drift
+	locked bool
+}
+
+// Lock implements port.Locker.
+func (t *drifting) Lock(context.Context, port.DeployRequest, func(string)) error {
+	t.locked = true
+	return nil
+}
+
+// Unlock implements port.Locker.
+func (t *drifting) Unlock(context.Context, port.DeployRequest) error {
+	t.locked = false
+	return nil
 }
 
 // Drift implements port.DriftReporter.

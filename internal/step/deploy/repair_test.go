@@ -52,10 +52,11 @@ func TestRun_FailedRepair(t *testing.T) {
 				c.harm(w)
 				r := request(step.DeployParams{Release: deployed.ID, Workload: delivery.Workload{Health: "/health"}})
 				s := newStep(w)
-				s.Targets = port.Targets{"local": &drifting{Target: w.Target, found: []port.Drift{{Kind: "Service", Name: "api", Missing: true}}}}
+				target := &drifting{Target: w.Target, found: []port.Drift{{Kind: "Service", Name: "api", Missing: true}}}
+				s.Targets = port.Targets{"local": target}
 				res, err := s.Run(t.Context(), r)
-				if ok := res.Outcome == delivery.OutcomeSucceeded; err != nil || ok != c.deploys {
-					t.Fatalf("outcome = %s (%s), error = %v, want success: %v", res.Outcome, res.Cause, err, c.deploys)
+				if ok := res.Outcome == delivery.OutcomeSucceeded; err != nil || ok != c.deploys || !target.locked {
+					t.Fatalf("outcome = %s (%s), error = %v, locked: %v; want success: %v, and the environment locked", res.Outcome, res.Cause, err, target.locked, c.deploys)
 				}
 				w.Target.Calls = nil
 				r.Cause, r.Cancelled = cause, c.cancelled
@@ -72,6 +73,9 @@ func TestRun_FailedRepair(t *testing.T) {
 						t.Errorf("cause = %q, want what was tried", undone.Cause)
 					}
 				}
+				if target.locked {
+					t.Error("the environment is still locked")
+				}
 				checkKept(t, w, r, deployed, c.want)
 			})
 		})
@@ -82,7 +86,8 @@ func TestRun_FailedRepair(t *testing.T) {
 func checkKept(t *testing.T, w *fake.Environment, r step.Request, kept delivery.ReleaseRecord, want delivery.DeploymentState) {
 	t.Helper()
 	if slices.ContainsFunc(w.Target.Calls, func(call string) bool {
-		return strings.HasPrefix(call, "Stage ") || strings.HasPrefix(call, "Promote ") || strings.HasPrefix(call, "Discard ")
+		method, _, _ := strings.Cut(call, " ")
+		return slices.Contains([]string{"Stage", "Promote", "Discard", "Finalize", "Remove"}, method)
 	}) {
 		t.Errorf("calls = %q, want nothing changed", w.Target.Calls)
 	}

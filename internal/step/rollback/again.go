@@ -25,12 +25,13 @@ func (u undo) keepServing(ctx context.Context) (res step.Result, done bool, err 
 	if obs.Release != u.current.Instance() || rollout.DownReason(obs, obs.Release) != "" {
 		return res, false, nil
 	}
-	res, err = u.endAgain(ctx)
+	res, err = u.endAgain(ctx, u.unlock)
 	return res, true, err
 }
 
-// endAgain records that the deployment of what is current already failed.
-func (u undo) endAgain(ctx context.Context) (step.Result, error) {
+// endAgain records that the deployment of what is current already failed, and lets the
+// next run in.
+func (u undo) endAgain(ctx context.Context, end func(context.Context) error) (step.Result, error) {
 	state := delivery.Stuck
 	if u.Request.Cancelled {
 		state = delivery.Cancelled
@@ -38,7 +39,7 @@ func (u undo) endAgain(ctx context.Context) (step.Result, error) {
 	if err := u.Deployments.End(ctx, u.failed.ID, state, u.reason(), u.Clock.Now()); err != nil {
 		return step.Result{}, fmt.Errorf("record that %s was not deployed again to %s: %w", u.failed.Release, u.Request.Environment, err)
 	}
-	if err := u.finalize(ctx); err != nil {
+	if err := end(ctx); err != nil {
 		return step.Result{}, err
 	}
 	return u.notRepaired(ctx), nil

@@ -74,11 +74,11 @@ func (b base) undo(ctx context.Context) (step.Result, error) {
 	switch failed.State {
 	case delivery.RolledBack, delivery.Cancelled:
 		// Everything else was done before it was recorded.
+		if u.sameInstance() {
+			return u.endAgain(ctx, u.unlock)
+		}
 		if err := u.finalize(ctx); err != nil {
 			return step.Result{}, err
-		}
-		if u.sameInstance() {
-			return u.notRepaired(ctx), nil
 		}
 		return u.done("")
 	case delivery.Held:

@@ -160,6 +160,32 @@ func TestUndo_SameReleaseIsNotQuarantined(t *testing.T) {
 	})
 }
 
+// TestUndo_SameReleaseKilledAtEveryCall comes to the same end wherever it is killed.
+func TestUndo_SameReleaseKilledAtEveryCall(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for at, killed := 1, true; killed; at++ {
+			t.Run(fmt.Sprintf("killed at %d, after %v", at, after), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := newFixture(true)
+					s.Target.Lost = func(delivery.ReleaseID) bool { return true }
+					r := s.request(step.RollbackParams{Release: s.oldRelease.ID})
+					if res, err := s.deploy().Run(t.Context(), r); err != nil || res.Outcome != delivery.OutcomeFailed {
+						t.Fatalf("outcome = %s (%q), error = %v, want %s", res.Outcome, res.Cause, err, delivery.OutcomeFailed)
+					}
+					s.Target.Lost = nil
+					r.Cause = "lost"
+					var res step.Result
+					res, killed = s.runKilled(t, s.rollback(), r, fake.NewFuse(at, after))
+					if res.Outcome != delivery.OutcomeSkipped || s.deploymentState(t) != delivery.Stuck {
+						t.Errorf("outcome = %s (%q), deployment %s; want it skipped, and %s", res.Outcome, res.Cause, s.deploymentState(t), delivery.Stuck)
+					}
+					s.wantState(t, s.oldRelease.ID)
+				})
+			})
+		}
+	}
+}
+
 // TestUndo_RestoresSameRelease: what does not serve is started again, for there is no
 // other release to go back to; if that fails, too, a person must look.
 func TestUndo_RestoresSameRelease(t *testing.T) {

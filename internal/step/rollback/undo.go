@@ -58,7 +58,7 @@ func (u undo) run(ctx context.Context) (step.Result, error) {
 		return u.fail(ctx, failures)
 	}
 	if u.sameInstance() {
-		return u.endAgain(ctx)
+		return u.endAgain(ctx, u.finalize)
 	}
 	state := delivery.RolledBack
 	if u.Request.Cancelled {
@@ -86,7 +86,13 @@ func (u *undo) settle(ctx context.Context) (res step.Result, done bool, err erro
 
 // finalize publishes how it ended, and lets the next run in: in this order, or
 // another one could get in between.
-func (u undo) finalize(ctx context.Context) error {
+func (u undo) finalize(ctx context.Context) error { return u.publish(ctx, u.Finalize) }
+
+// unlock is finalize where the target is left as it is: finalizing would try once more
+// what has just failed.
+func (u undo) unlock(ctx context.Context) error { return u.publish(ctx, u.Unlock) }
+
+func (u undo) publish(ctx context.Context, end func(context.Context, port.DeployRequest) error) error {
 	if !u.hasCurrent {
 		return nil // everything was removed, and the lock with it
 	}
@@ -97,7 +103,7 @@ func (u undo) finalize(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return u.Finalize(ctx, u.requestFor(rel, u.current.Config))
+	return end(ctx, u.requestFor(rel, u.current.Config))
 }
 
 func (u undo) reason() string {

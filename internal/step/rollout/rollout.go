@@ -125,6 +125,18 @@ func (s Session) Finalize(ctx context.Context, o port.DeployRequest) error {
 	return nil
 }
 
+// Unlock lets the next run in, and leaves the target as it is.
+func (s Session) Unlock(ctx context.Context, o port.DeployRequest) error {
+	l, ok := s.Target.(port.Locker)
+	if !ok {
+		return nil
+	}
+	if err := l.Unlock(ctx, o); err != nil {
+		return fmt.Errorf("unlock %s: %w", o.Environment, err)
+	}
+	return nil
+}
+
 // FailureCheck returns a function that reports why the release can't become
 // healthy, or nil: it has lost the traffic, all of its replicas have exited, or
 // the target does not work.

@@ -58,6 +58,8 @@ type lockedTarget struct {
 
 func (l lockedTarget) Lock(context.Context, port.DeployRequest, func(string)) error { return l.err }
 
+func (l lockedTarget) Unlock(context.Context, port.DeployRequest) error { return nil }
+
 func TestAcquire(t *testing.T) {
 	e := fake.NewEnvironment()
 	rel := e.Release(1)
