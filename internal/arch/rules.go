@@ -68,6 +68,7 @@ var rules = []rule{
 	{"internal/record/sqlite", withTools("internal/extension", "internal/plan", "internal/step", "internal/port", "internal/record", "internal/record/statelog"), "records import words and contracts only"},
 	{"internal/adapter", withTools("internal/blob", "internal/extension", "internal/ocilayout", "internal/port", "internal/port/*"), "an adapter imports its port and its own SDK"},
 	{"internal/adapter/objecttest", withTools("internal/port", "internal/adapter/bucket", "internal/adapter/objectfolder", "internal/adapter/postgres", "internal/adapter/postgres/*"), "it starts the servers of all drivers of the shared state"},
+	{"internal/adapter/silenttest", nil, "it tests adapters of every kind, and knows none"},
 	{"internal/adapter/kubernetes/labels", with(), kubernetesWhy},
 	{"internal/adapter/kubernetes/promtext", with("internal/port"), kubernetesWhy},
 	{"internal/adapter/kubernetes/render", withTools("internal/port", "internal/adapter/kubernetes/labels"), kubernetesWhy},
