@@ -5,6 +5,7 @@ package bucket
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
 	"strings"
@@ -189,14 +190,14 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 }
 
 // explain returns the error with what could not be done, and where; after the context
-// has ended, the context's error.
+// has ended, the context's cause is that of the error.
 func (s *Store) explain(ctx context.Context, action, key string, err error) error {
 	if err == nil {
 		s.found.Store(true)
 		return nil
 	}
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return fmt.Errorf("%s %s in %s: %w", action, key, s.name, context.Cause(ctx))
 	}
 	kind, hint := fault.Unavailable, ""
 	switch codeOf(err) {

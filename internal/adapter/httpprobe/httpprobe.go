@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -49,7 +50,7 @@ func (Prober) Probe(ctx context.Context, q port.ProbeRequest) (port.ProbeRespons
 	reply.Latency = time.Since(start)
 	switch {
 	case ctx.Err() != nil:
-		return port.ProbeResponse{}, context.Cause(ctx)
+		return port.ProbeResponse{}, fmt.Errorf("%s %s: %w", method, q.URL, context.Cause(ctx))
 	case err != nil:
 		return port.ProbeResponse{}, fault.New(fault.Unavailable, "%s %s", method, q.URL).Cause(describeError(err, timeout))
 	}

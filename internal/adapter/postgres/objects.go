@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io"
 	"net/url"
 	"strings"
@@ -233,13 +234,13 @@ func (s *Store) Delete(ctx context.Context, key string) error {
 }
 
 // explain returns the error with what could not be done, and where; after the context
-// has ended, the context's error.
+// has ended, the context's cause is that of the error.
 func (s *Store) explain(ctx context.Context, action, key string, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return fmt.Errorf("%s %s in %s: %w", action, key, s.name, context.Cause(ctx))
 	case errors.Is(err, sql.ErrNoRows):
 		return fault.New(fault.NotFound, "%s %s in %s", action, key, s.name)
 	}

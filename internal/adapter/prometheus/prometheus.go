@@ -52,7 +52,7 @@ func (p *Client) Query(ctx context.Context, address, expression string) (float64
 	}
 	value, ok, err := p.query(ctx, at, expression)
 	if ctx.Err() != nil {
-		return 0, false, context.Cause(ctx)
+		return 0, false, fmt.Errorf("query %s: %w", at.Redacted(), context.Cause(ctx))
 	}
 	return value, ok, err
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"strings"
@@ -52,7 +53,7 @@ func (n *Notifier) Notify(ctx context.Context, m port.Message) error {
 	go func() { sent <- errors.Join(n.sender.Send(m.Text, &types.Params{"title": m.Title})...) }()
 	select {
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return fmt.Errorf("send to %s: %w", n.name, context.Cause(ctx))
 	case err := <-sent:
 		if err != nil {
 			return fault.New(fault.Unavailable, "send to %s", n.name).Cause(n.redactor.Error(err))

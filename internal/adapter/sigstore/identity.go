@@ -39,7 +39,7 @@ type identitySigner struct {
 	config  Config
 	request port.SignRequest
 
-	mu     sync.Mutex
+	mu     sync.Mutex // never held during a request
 	cached *ephemeral
 }
 
@@ -58,11 +58,11 @@ func (s *identitySigner) Sign(ctx context.Context, statement []byte) ([]byte, er
 		return nil, err
 	}
 	b, err := sign.Bundle(envelope(statement), e.key, sign.BundleOptions{
-		Context: ctx, CertificateProvider: e, TransparencyLogs: s.transparencyLogs(), TimestampAuthorities: s.timestampAuthorities(),
+		Context: ctx, CertificateProvider: e, TransparencyLogs: s.transparencyLogs(), TimestampAuthorities: s.timestampAuthorities(ctx),
 		CertificateProviderOptions: &sign.CertificateProviderOptions{},
 	})
 	if err != nil {
-		return nil, unavailableError("sign a statement as "+e.identity.Subject, err)
+		return nil, unavailableError(ctx, "sign a statement as "+e.identity.Subject, err)
 	}
 	return marshalBundle(b)
 }
@@ -105,13 +105,29 @@ func (s *identitySigner) Identity(ctx context.Context) (port.SignerIdentity, err
 	return e.identity, nil
 }
 
-// identity requests the token and the certificate once and caches them.
+// identity requests the token and the certificate, and caches the first ones that come.
 func (s *identitySigner) identity(ctx context.Context) (*ephemeral, error) {
+	if e := s.cache(nil); e != nil {
+		return e, nil
+	}
+	e, err := s.newEphemeral(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.cache(e), nil
+}
+
+// cache keeps e unless it holds another already, and returns the one that it holds.
+func (s *identitySigner) cache(e *ephemeral) *ephemeral {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cached != nil {
-		return s.cached, nil
+	if s.cached == nil {
+		s.cached = e
 	}
+	return s.cached
+}
+
+func (s *identitySigner) newEphemeral(ctx context.Context) (*ephemeral, error) {
 	token, err := s.config.token(ctx)
 	if err != nil {
 		return nil, err
@@ -124,17 +140,16 @@ func (s *identitySigner) identity(ctx context.Context) (*ephemeral, error) {
 	if err != nil {
 		return nil, err
 	}
-	fulcio := sign.NewFulcio(&sign.FulcioOptions{BaseURL: baseURL(s.request.Fulcio, publicFulcio), Timeout: requestTimeout, Retries: 1, Transport: s.config.Transport})
+	fulcio := sign.NewFulcio(&sign.FulcioOptions{BaseURL: baseURL(s.request.Fulcio, publicFulcio), Timeout: requestTimeout, Retries: 1, Transport: boundTransport{ctx, s.config.Transport}})
 	der, err := fulcio.GetCertificate(ctx, k, &sign.CertificateProviderOptions{IDToken: token})
 	if err != nil {
-		return nil, unavailableError("get a certificate from "+baseURL(s.request.Fulcio, publicFulcio), err)
+		return nil, unavailableError(ctx, "get a certificate from "+baseURL(s.request.Fulcio, publicFulcio), err)
 	}
 	who, err := certificateIdentity(der)
 	if err != nil {
 		return nil, err
 	}
-	s.cached = &ephemeral{key: k, cert: der, identity: who}
-	return s.cached, nil
+	return &ephemeral{key: k, cert: der, identity: who}, nil
 }
 
 // certificateIdentity returns the identity in a certificate.
@@ -157,12 +172,12 @@ func (s *identitySigner) transparencyLogs() []sign.Transparency {
 	return []sign.Transparency{sign.NewRekor(&sign.RekorOptions{BaseURL: baseURL(s.request.Rekor, publicRekor), Timeout: requestTimeout, Retries: 1})}
 }
 
-func (s *identitySigner) timestampAuthorities() []*sign.TimestampAuthority {
+func (s *identitySigner) timestampAuthorities(ctx context.Context) []*sign.TimestampAuthority {
 	if s.request.Timestamps == "" && s.request.Fulcio != "" {
 		return nil
 	}
 	return []*sign.TimestampAuthority{sign.NewTimestampAuthority(&sign.TimestampAuthorityOptions{
-		URL: baseURL(s.request.Timestamps, publicTimestamps), Timeout: requestTimeout, Retries: 1, Transport: s.config.Transport,
+		URL: baseURL(s.request.Timestamps, publicTimestamps), Timeout: requestTimeout, Retries: 1, Transport: boundTransport{ctx, s.config.Transport},
 	})}
 }
 
@@ -190,11 +205,14 @@ func (c Config) token(ctx context.Context) (string, error) {
 	req.Header.Set("Authorization", "Bearer "+secret)
 	response, err := (&http.Client{Transport: c.Transport, Timeout: requestTimeout}).Do(req)
 	if err != nil {
-		return "", unavailableError("request a token from the CI", err)
+		return "", unavailableError(ctx, "request a token from the CI", err)
 	}
 	defer response.Body.Close()
 	var token struct{ Value string }
 	err = json.NewDecoder(io.LimitReader(response.Body, maxResponse)).Decode(&token)
+	if ctx.Err() != nil {
+		return "", unavailableError(ctx, "request a token from the CI", err)
+	}
 	if err != nil || response.StatusCode != http.StatusOK || strings.Count(token.Value, ".") != 2 {
 		return "", fault.New(fault.Unavailable, "request a token from the CI: status %d without a token", response.StatusCode)
 	}
@@ -204,7 +222,10 @@ func (c Config) token(ctx context.Context) (string, error) {
 	return token.Value, nil
 }
 
-func unavailableError(act string, err error) error {
+func unavailableError(ctx context.Context, act string, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", act, context.Cause(ctx))
+	}
 	return fault.New(fault.Unavailable, "%s", act).Cause(err).Hint("check that this machine can reach it, then run again")
 }
 
