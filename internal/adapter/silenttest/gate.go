@@ -2,26 +2,27 @@ package silenttest
 
 import (
 	"context"
-	"io"
 	"net"
 	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// Gate is a server that is silent until it is opened. Connections after that lead to a
-// healthy server; those before stay without an answer.
+// Gate is a server in front of a healthy one. While it is shut, nothing that comes on
+// its connections is answered; connections made then stay so.
 type Gate struct {
 	*Server
-	open atomic.Bool
+	shut atomic.Pointer[Serve] // what connections get; nil: the gate is open
 }
 
-// NewGate starts a gate in front of the server at an address.
+// NewGate starts a gate in front of the server at an address. It is shut and silent.
 func NewGate(t testing.TB, network, address string) *Gate {
 	t.Helper()
 	g := &Gate{}
+	g.Shut(Raw()["is silent"])
 	serve := func(c net.Conn) {
-		if !g.open.Load() {
+		if serve := g.shut.Load(); serve != nil {
+			(*serve)(c)
 			return
 		}
 		defer c.Close()
@@ -30,8 +31,8 @@ func NewGate(t testing.TB, network, address string) *Gate {
 			return
 		}
 		defer healthy.Close()
-		go func() { _, _ = io.Copy(healthy, c); healthy.Close() }()
-		_, _ = io.Copy(c, healthy)
+		go func() { g.forward(healthy, c); healthy.Close() }()
+		g.forward(c, healthy)
 	}
 	if network == "unix" {
 		g.Server = ListenUnix(t, serve)
@@ -41,8 +42,30 @@ func NewGate(t testing.TB, network, address string) *Gate {
 	return g
 }
 
-// CheckHealthy makes a call that the server does not answer, and the same call again,
-// which a healthy server answers: it must not wait for the first.
+// Open lets connections through to the healthy server from now on.
+func (g *Gate) Open() { g.shut.Store(nil) }
+
+// Shut makes new connections get serve, and silences those that have been let through.
+func (g *Gate) Shut(serve Serve) { g.shut.Store(&serve) }
+
+// forward copies until an end, and drops what comes while the gate is shut.
+func (g *Gate) forward(to, from net.Conn) {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if g.shut.Load() == nil && n > 0 {
+			if _, err := to.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// CheckHealthy makes a call that the server does not answer, opens the gate, and makes
+// the call again: it must succeed without waiting for the first.
 func (g *Gate) CheckHealthy(t *testing.T, call func(ctx context.Context) error) {
 	t.Helper()
 	holding, release := context.WithCancelCause(context.Background())
@@ -54,7 +77,7 @@ func (g *Gate) CheckHealthy(t *testing.T, call func(ctx context.Context) error) 
 	case <-time.After(bound):
 		t.Fatal("the call has not reached the server")
 	}
-	g.open.Store(true)
+	g.Open()
 	ctx, cancel := context.WithTimeoutCause(context.Background(), bound, Cause)
 	defer cancel()
 	second := make(chan error, 1)
