@@ -127,7 +127,8 @@ func ignoreCanceled(err error) error {
 
 // Open implements port.ObjectStore.
 func (s *Store) Open(ctx context.Context, key string) (io.ReadCloser, port.Object, error) {
-	r, err := s.bucket.NewReader(ctx, s.prefix+key, nil)
+	var r *blob.Reader
+	err := withoutPanic(func() (err error) { r, err = s.bucket.NewReader(ctx, s.prefix+key, nil); return err })
 	if err != nil {
 		return nil, port.Object{}, s.explain(ctx, "open", key, err)
 	}
@@ -144,7 +145,8 @@ func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]po
 	all := s.bucket.List(options)
 	var found []port.Object
 	for len(found) < limit {
-		o, err := all.Next(ctx)
+		var o *blob.ListObject
+		err := withoutPanic(func() (err error) { o, err = all.Next(ctx); return err })
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -157,6 +159,17 @@ func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]po
 	}
 	s.found.Store(true)
 	return found, nil
+}
+
+// withoutPanic returns the panic of a driver as an error: Azure's takes it for granted
+// that a response has every header, whoever sent it.
+func withoutPanic(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the response is not one of the service: %v", p)
+		}
+	}()
+	return do()
 }
 
 // startAfter lets the providers that can skip what comes before do so.
