@@ -36,6 +36,7 @@ func HTTP() map[string]Serve {
 	answer := func(text string, end bool) Serve {
 		return func(c net.Conn) {
 			if _, err := http.ReadRequest(bufio.NewReader(c)); err != nil {
+				c.Close() // a client that tries TLS first shall try without
 				return
 			}
 			_, _ = io.WriteString(c, text)
