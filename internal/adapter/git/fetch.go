@@ -17,10 +17,12 @@ var _ port.CommitFetcher = Source{}
 // fetchTimeout bounds the download of one commit.
 const fetchTimeout = 5 * time.Minute
 
-// fetchSettings allow what safeArgs forbid, but for programs that a URL names.
+// fetchSettings allow what safeArgs forbid, but for programs that a URL names. A helper
+// that outlives git gives up on a server that is silent for a minute.
 var fetchSettings = []string{
 	"protocol.https.allow=always", "protocol.http.allow=always", "protocol.ssh.allow=always",
 	"protocol.git.allow=always", "protocol.file.allow=always",
+	"http.lowSpeedLimit=1", "http.lowSpeedTime=60",
 }
 
 // Fetch implements port.CommitFetcher. It fetches the commit from origin, and makes the
@@ -46,6 +48,9 @@ func (s Source) Fetch(ctx context.Context, c delivery.Commit) error {
 		}
 	}
 	if !s.has(ctx, c.Tree+"^{tree}") {
+		if ctx.Err() != nil {
+			return fmt.Errorf("find the files of commit %s: %w", c.Short(), context.Cause(ctx))
+		}
 		return missingTree(c)
 	}
 	return nil

@@ -24,6 +24,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/flock"
@@ -53,6 +55,9 @@ func New(dir string) Source { return Source{Dir: dir} }
 
 // stateDir is never part of a tree made from the working tree.
 const stateDir = ".slipway"
+
+// waitDelay is how long git may take to end once its context has.
+const waitDelay = time.Second
 
 // safeArgs keep a repository from running programs, and git from prompting.
 var safeArgs = []string{
@@ -119,6 +124,10 @@ func (s Source) run(ctx context.Context, c command) (string, error) {
 		cmd.Stdout = c.out
 	}
 	cmd.ExtraFiles = flock.Inherited(ctx)
+	// git removes what it has begun when it is asked to end. Its helpers, such as
+	// git-remote-https, do not end with it, and hold the pipes while a server is silent.
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = waitDelay
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {
@@ -202,7 +211,7 @@ func (s Source) explainMissingTree(ctx context.Context, err error, trees ...stri
 	for _, tree := range trees {
 		if _, missing := s.run(ctx, command{dir: s.Dir, args: []string{"cat-file", "-e", tree + "^{tree}"}}); missing != nil {
 			if ctx.Err() != nil {
-				return context.Cause(ctx)
+				return fmt.Errorf("find tree %s: %w", tree, context.Cause(ctx))
 			}
 			return fault.New(fault.NotFound, "tree %s not found in the repository", tree).Cause(err).
 				Hint("a shallow clone lacks history; run `git fetch --unshallow`")
