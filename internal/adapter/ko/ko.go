@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/ko/pkg/build"
@@ -38,11 +39,14 @@ type Builder struct {
 	arch string
 	base func() (v1.Image, error)
 
-	building sync.Mutex
+	building chan struct{} // holds a value while a build runs
 
-	mu     sync.Mutex
+	mu     sync.Mutex // never held while a program runs
 	cached toolchain
 }
+
+// waitDelay is how long what a program leaves behind may hold its output.
+const waitDelay = time.Second
 
 // toolchain is a go binary and its version.
 type toolchain struct {
@@ -58,7 +62,7 @@ func New(c Config) *Builder {
 	if c.Arch == "" {
 		c.Arch = runtime.GOARCH
 	}
-	return &Builder{arch: c.Arch, base: sync.OnceValues(func() (v1.Image, error) { return baseImage(c.Arch) })}
+	return &Builder{arch: c.Arch, building: make(chan struct{}, 1), base: sync.OnceValues(func() (v1.Image, error) { return baseImage(c.Arch) })}
 }
 
 // Fingerprint identifies the toolchain and everything else that determines the
@@ -74,8 +78,6 @@ func (b *Builder) Fingerprint(ctx context.Context) (string, error) {
 // version runs the binary once and caches its version, which both plan and run
 // need.
 func (b *Builder) version(ctx context.Context) (string, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	path, err := exec.LookPath("go")
 	if err != nil {
 		return "", err
@@ -84,15 +86,23 @@ func (b *Builder) version(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if k := b.cached; k.path == path && os.SameFile(k.info, info) && k.info.ModTime().Equal(info.ModTime()) {
+	b.mu.Lock()
+	k := b.cached
+	b.mu.Unlock()
+	if k.path == path && os.SameFile(k.info, info) && k.info.ModTime().Equal(info.ModTime()) {
 		return k.version, nil
 	}
-	out, err := exec.CommandContext(ctx, path, "env", "GOVERSION").Output()
+	cmd := exec.CommandContext(ctx, path, "env", "GOVERSION") // it may download the toolchain that go.mod names
+	cmd.WaitDelay = waitDelay
+	out, err := cmd.Output()
 	if err != nil {
 		return "", err
 	}
-	b.cached = toolchain{path, info, strings.TrimSpace(string(out))}
-	return b.cached.version, nil
+	k = toolchain{path, info, strings.TrimSpace(string(out))}
+	b.mu.Lock()
+	b.cached = k
+	b.mu.Unlock()
+	return k.version, nil
 }
 
 func (b *Builder) toolchainError(ctx context.Context, act string, err error) error {
@@ -112,12 +122,7 @@ func (b *Builder) Build(ctx context.Context, o port.BuildRequest, out io.Writer)
 	if _, err := exec.LookPath("go"); err != nil {
 		return port.BuiltImage{}, b.toolchainError(ctx, act, err)
 	}
-	b.building.Lock()
-	defer b.building.Unlock()
-	if ctx.Err() != nil {
-		return port.BuiltImage{}, fmt.Errorf("%s: %w", act, context.Cause(ctx))
-	}
-	img, err := b.compile(ctx, o, at, out)
+	img, err := b.compileAlone(ctx, o, at, out)
 	if err != nil {
 		return port.BuiltImage{}, buildError(ctx, act, err, out)
 	}
