@@ -32,7 +32,7 @@ type Config struct {
 type Builder struct {
 	c Config
 
-	mu     sync.Mutex
+	mu     sync.Mutex           // never held while one is looked for
 	cached map[string]*endpoint // found before, by this process, for the folder of our own
 }
 
@@ -122,19 +122,28 @@ func (b *Builder) daemon(dir, program string) *daemon {
 // endpoint finds a BuildKit: the one that the user names, Docker's own, or one to
 // start in dir. The answer stays the same for this process.
 func (b *Builder) endpoint(ctx context.Context, dir string) (*endpoint, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if e := b.cached[dir]; e != nil {
+	if e := b.cache(dir, nil); e != nil {
 		return e, nil
 	}
 	e, err := b.discover(ctx, dir)
-	if err == nil {
-		if b.cached == nil {
-			b.cached = map[string]*endpoint{}
-		}
+	if err != nil {
+		return nil, err
+	}
+	return b.cache(dir, e), nil
+}
+
+// cache keeps e for a folder unless it holds another already, and returns the one that it
+// holds.
+func (b *Builder) cache(dir string, e *endpoint) *endpoint {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.cached == nil {
+		b.cached = map[string]*endpoint{}
+	}
+	if b.cached[dir] == nil && e != nil {
 		b.cached[dir] = e
 	}
-	return e, err
+	return b.cached[dir]
 }
 
 func (b *Builder) discover(ctx context.Context, dir string) (*endpoint, error) {

@@ -41,8 +41,8 @@ type daemon struct {
 	mirrors     string
 	idleProgram string // program that ends an idle one; "": none
 
-	mu            sync.Mutex
-	cachedVersion string // by the program about its version
+	mu            sync.Mutex // never held while the program runs
+	cachedVersion string     // by the program about its version
 }
 
 func (d *daemon) address() string { return "unix://" + d.socket() }

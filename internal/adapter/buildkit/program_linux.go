@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -62,12 +63,13 @@ func identity(program string) (string, error) {
 	return fmt.Sprintf("%s %d %d", program, info.Size(), info.ModTime().UnixNano()), nil
 }
 
+// versionWaitDelay is how long what the program leaves behind may hold its output.
+const versionWaitDelay = time.Second
+
 // version runs the program once, and caches its version between processes.
 func (d *daemon) version(ctx context.Context) (string, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.cachedVersion != "" {
-		return d.cachedVersion, nil
+	if v := d.cacheVersion(""); v != "" {
+		return v, nil
 	}
 	id, err := identity(d.program)
 	if err != nil {
@@ -75,18 +77,32 @@ func (d *daemon) version(ctx context.Context) (string, error) {
 	}
 	if kept, err := os.ReadFile(d.file("version")); err == nil {
 		if of, v, ok := strings.Cut(strings.TrimSpace(string(kept)), "\n"); ok && of == id {
-			d.cachedVersion = v
-			return v, nil
+			return d.cacheVersion(v), nil
 		}
 	}
-	out, err := exec.CommandContext(ctx, d.program, "--version").Output()
+	cmd := exec.CommandContext(ctx, d.program, "--version")
+	cmd.WaitDelay = versionWaitDelay
+	out, err := cmd.Output()
 	words := strings.Fields(string(out)) // buildkitd github.com/moby/buildkit v0.34.2 COMMIT
+	act := "get the version of " + d.program
+	if ctx.Err() != nil {
+		return "", fmt.Errorf("%s: %w", act, context.Cause(ctx))
+	}
 	if err != nil || len(words) < 3 {
-		return "", fault.New(fault.Unavailable, "get the version of %s", d.program).Hint("is it BuildKit's daemon?").Cause(err)
+		return "", fault.New(fault.Unavailable, "%s", act).Hint("is it BuildKit's daemon?").Cause(err)
 	}
-	d.cachedVersion = words[2]
 	if d.prepareDirs() == nil {
-		_ = os.WriteFile(d.file("version"), []byte(id+"\n"+d.cachedVersion+"\n"), 0o600) // then the next process asks again
+		_ = os.WriteFile(d.file("version"), []byte(id+"\n"+words[2]+"\n"), 0o600) // then the next process asks again
 	}
-	return d.cachedVersion, nil
+	return d.cacheVersion(words[2]), nil
+}
+
+// cacheVersion keeps a version, unless it is empty, and returns the one that is kept.
+func (d *daemon) cacheVersion(v string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if v != "" {
+		d.cachedVersion = v
+	}
+	return d.cachedVersion
 }
