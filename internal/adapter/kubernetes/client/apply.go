@@ -103,6 +103,7 @@ func barrierOf(o *unstructured.Unstructured) barrier {
 }
 
 func (c *Client) applyParallel(ctx context.Context, objects []*unstructured.Unstructured, brought map[schema.GroupKind]bool, opts ApplyOptions) error {
+	caller := ctx
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var group sync.WaitGroup
@@ -126,10 +127,13 @@ func (c *Client) applyParallel(ctx context.Context, objects []*unstructured.Unst
 		})
 	}
 	group.Wait()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	switch {
+	case ctx.Err() == nil:
+		return nil
+	case caller.Err() != nil:
+		return fmt.Errorf("apply the objects in %s: %w", c.title, context.Cause(caller))
 	}
-	return nil
+	return context.Cause(ctx)
 }
 
 // broughtKinds returns the kinds that the objects define.

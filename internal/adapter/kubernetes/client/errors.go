@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"regexp"
@@ -18,8 +19,11 @@ import (
 // callers whether trying again may help, and whether it is the infrastructure's.
 func Explain(act string, err error) error {
 	var own *fault.Error
-	if err == nil || errors.As(err, &own) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	switch {
+	case err == nil || errors.As(err, &own):
 		return err
+	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: %w", act, err)
 	}
 	status, ok := statusOf(err)
 	switch {

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -53,6 +54,9 @@ func (i *Informers) sync(ctx context.Context, informers ...cache.SharedIndexInfo
 		err := wait.Poll(ctx, syncInterval, func(context.Context) (bool, error) { return informer.HasSynced(), i.Err() })
 		if err != nil {
 			i.stop()
+			if ctx.Err() != nil {
+				return fmt.Errorf("watch %s: %w", i.client.title, context.Cause(ctx))
+			}
 			return err
 		}
 	}
