@@ -65,7 +65,7 @@ func (op *operation) applyOthers(ctx context.Context, objects []*unstructured.Un
 		return nil
 	}
 	w := companionWait{op: op, before: before, start: op.client.Now()}
-	return wait.Poll(ctx, companionPollInterval, w.done)
+	return waitEnded(ctx, "wait for the workloads beside "+op.request.Service, wait.Poll(ctx, companionPollInterval, w.done))
 }
 
 // generations returns which generation the companions have that the release has not

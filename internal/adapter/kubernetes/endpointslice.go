@@ -58,7 +58,7 @@ func (op *operation) waitPropagation(ctx context.Context) error {
 	if err != nil || allHavePreStop {
 		return err
 	}
-	return wait.Sleep(ctx, propagationDelay)
+	return waitEnded(ctx, "wait until the nodes follow the endpoints of "+op.request.Service, wait.Sleep(ctx, propagationDelay))
 }
 
 // hasPreStop reports whether a pod goes on serving for a while when its end is
@@ -102,18 +102,19 @@ func watchNotRouted(ctx context.Context, c *client.Client, services []string, po
 		}
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return waitEnded(ctx, "wait until no endpoint of "+strings.Join(services, ", ")+" is left", context.Cause(ctx))
 		case <-endpoints.Changed():
 		}
 	}
 }
 
 func pollNotRouted(ctx context.Context, c *client.Client, services []string, pods map[string]bool) error {
-	return wait.Poll(ctx, client.PollInterval, func(ctx context.Context) (bool, error) {
+	err := wait.Poll(ctx, client.PollInterval, func(ctx context.Context) (bool, error) {
 		c.ForgetLists()
 		found, err := client.ListOf[discoveryv1.EndpointSlice](ctx, c, client.EndpointSlices(), client.EndpointsSelector(services))
 		return !leadTo(found, pods), err
 	})
+	return waitEnded(ctx, "wait until no endpoint of "+strings.Join(services, ", ")+" is left", err)
 }
 
 // leadTo reports whether an endpoint is one of the pods.

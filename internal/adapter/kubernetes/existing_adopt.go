@@ -57,7 +57,7 @@ func (t *Target) Adopt(ctx context.Context, o port.DeployRequest, report func(st
 	// What keeps the endpoints sees Services and pods separately: were it to see the
 	// selector before the labels, there would be no endpoint.
 	if err := wait.Sleep(ctx, propagationDelay); err != nil {
-		return err
+		return waitEnded(ctx, "wait until the labels of the pods are known", err)
 	}
 	return op.selectRelease(ctx, op.set, o.ID)
 }

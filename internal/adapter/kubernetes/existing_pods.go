@@ -43,7 +43,7 @@ func (op *operation) labelPods(ctx context.Context, set *unstructured.Unstructur
 	if err != nil {
 		return err
 	}
-	return wait.Poll(ctx, client.PollInterval, func(ctx context.Context) (bool, error) {
+	err = wait.Poll(ctx, client.PollInterval, func(ctx context.Context) (bool, error) {
 		now, err := op.client.List(ctx, client.ReplicaSets(), podTemplateHash+"="+set.GetLabels()[podTemplateHash])
 		if err != nil {
 			return false, err
@@ -64,6 +64,7 @@ func (op *operation) labelPods(ctx context.Context, set *unstructured.Unstructur
 		}
 		return len(unlabelled) == 0 && observed >= set.GetGeneration(), nil
 	})
+	return waitEnded(ctx, "label the pods of "+client.Title(set), err)
 }
 
 func (op *operation) unlabelledPods(ctx context.Context, set *unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
@@ -93,7 +94,7 @@ func phaseOf(pod *unstructured.Unstructured) corev1.PodPhase {
 
 // waitSettled waits until the Deployment has found its ReplicaSet again.
 func (op *operation) waitSettled(ctx context.Context, d, set *unstructured.Unstructured) error {
-	return wait.Poll(ctx, client.PollInterval, func(ctx context.Context) (bool, error) {
+	err := wait.Poll(ctx, client.PollInterval, func(ctx context.Context) (bool, error) {
 		live, err := op.client.Get(ctx, client.Deployments(), d.GetNamespace(), d.GetName())
 		if err != nil || live == nil {
 			return false, err
@@ -110,4 +111,5 @@ func (op *operation) waitSettled(ctx context.Context, d, set *unstructured.Unstr
 		}
 		return true, nil
 	})
+	return waitEnded(ctx, "wait until "+client.Title(d)+" has found its pods", err)
 }

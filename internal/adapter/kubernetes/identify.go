@@ -46,7 +46,7 @@ func (t *Target) Identify(ctx context.Context, o port.DeployRequest, url string)
 	}
 	// The nodes follow the endpoints with a delay.
 	if err := wait.Sleep(ctx, t.propagation(o, proof.State)); err != nil {
-		return port.Proof{}, err
+		return port.Proof{}, waitEnded(ctx, "wait until the nodes follow the endpoints of "+o.Service, err)
 	}
 	again, err := identifyStable(ctx, c, o)
 	if err == nil && again.State != proof.State {

@@ -100,7 +100,7 @@ const (
 // runJob runs a Job unless it has been run, and waits for its end.
 func (op *operation) runJob(ctx context.Context, job *unstructured.Unstructured) error {
 	j := jobWait{op: op, job: job, start: op.client.Now(), timeout: jobTimeout(job)}
-	return wait.Poll(ctx, jobPollInterval, j.step)
+	return waitEnded(ctx, "wait for the end of "+client.Title(job), wait.Poll(ctx, jobPollInterval, j.step))
 }
 
 // jobTimeout returns how long a Job is waited for: its own deadline, of which the API
@@ -236,7 +236,7 @@ func (op *operation) assess(ctx context.Context, s readiness.Snapshot) (readines
 		for _, k := range v.LogsNeeded {
 			lines, err := op.client.LogTail(ctx, client.Log(k), logTailLines)
 			if err != nil && ctx.Err() != nil {
-				return v, context.Cause(ctx)
+				return v, waitEnded(ctx, "read the log of pod "+k.Pod, context.Cause(ctx))
 			}
 			s.Logs[k] = append([]string{}, lines...) // not nil: an empty log is known, too
 		}

@@ -32,7 +32,7 @@ func lastEnds(ctx context.Context, c *client.Client, pods []corev1.Pod) (map[str
 		}
 		log, err := c.LogTail(ctx, client.Log(end.Log), logTailLines)
 		if err != nil && ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return nil, waitEnded(ctx, "read the log of pod "+pod.Name, context.Cause(ctx))
 		}
 		end, _ = readiness.LastEnd(pod, events, map[readiness.LogKey][]string{end.Log: log})
 		out[pod.Name] = port.ReplicaEnd{Cause: causeLine(end.Cause), At: localTime(c, end.At), Infrastructure: end.Infrastructure}

@@ -29,7 +29,7 @@ func (t *Target) ReplicaLogs(ctx context.Context, service string, env delivery.E
 		for _, container := range containerNames(pod) {
 			log, err := c.LogTail(ctx, client.Log{Namespace: pod.Namespace, Pod: pod.Name, Container: container}, lines)
 			if err != nil && ctx.Err() != nil {
-				return out, context.Cause(ctx)
+				return out, waitEnded(ctx, "read the log of pod "+pod.Name, context.Cause(ctx))
 			}
 			for _, line := range log { // a container that has not started has no log
 				out = append(out, pod.Name+" | "+line)

@@ -90,7 +90,7 @@ func removableObjects(ctx context.Context, c *client.Client, rel delivery.Releas
 		}
 		kind, err := c.KindOf(ctx, o.GroupVersionKind())
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return nil, waitEnded(ctx, "list the objects of a release to remove", context.Cause(ctx))
 		}
 		if err != nil {
 			continue // the kind is gone, and its objects with it
@@ -132,7 +132,7 @@ func (op *operation) removeAll(ctx context.Context) error {
 		return err
 	}
 	start := op.client.Now()
-	return wait.Poll(ctx, client.PollInterval, func(ctx context.Context) (bool, error) {
+	err := wait.Poll(ctx, client.PollInterval, func(ctx context.Context) (bool, error) {
 		op.client.ForgetLists()
 		pods, err := rollout.ListPods(ctx, op.client, op.request.Service)
 		if err != nil || len(pods) == 0 {
@@ -144,4 +144,5 @@ func (op *operation) removeAll(ctx context.Context) error {
 		}
 		return false, nil
 	})
+	return waitEnded(ctx, "wait for the end of the pods of "+op.request.Service, err)
 }

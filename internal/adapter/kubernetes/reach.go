@@ -129,7 +129,7 @@ func (t *Target) awaitUsers(ctx context.Context, o port.DeployRequest, report fu
 			report("waiting for users' own address: " + r.missing)
 		}
 		if err := wait.Sleep(ctx, addressInterval); err != nil {
-			return obs, err
+			return obs, waitEnded(ctx, "wait for users' own address: "+r.missing, err)
 		}
 	}
 }

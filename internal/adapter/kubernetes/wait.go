@@ -84,7 +84,7 @@ func (w *waiter) wait(ctx context.Context) error {
 		tick.Reset(nextCheck(v.RequeueAfter))
 		select {
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return waitEnded(ctx, "wait until "+string(w.condition.release)+" is ready", context.Cause(ctx))
 		case <-w.informers.Changed():
 		case <-tick.C:
 		}
@@ -145,7 +145,7 @@ func (w *waiter) assess(ctx context.Context) (readiness.Status, client.Snapshot,
 		for _, k := range v.LogsNeeded {
 			lines, err := w.client.LogTail(ctx, client.Log(k), logTailLines)
 			if err != nil && ctx.Err() != nil {
-				return v, s, context.Cause(ctx)
+				return v, s, waitEnded(ctx, "read the log of pod "+k.Pod, context.Cause(ctx))
 			}
 			w.logs[k] = append([]string{}, lines...) // not nil: an empty log is known, too
 		}

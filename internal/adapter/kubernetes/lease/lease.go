@@ -89,7 +89,7 @@ func (l *Lease) acquire(ctx context.Context, report func(string)) error {
 			last = holder
 		}
 		if err := wait.Sleep(ctx, l.opts.Timing.RetryPeriod); err != nil {
-			return err
+			return fmt.Errorf("wait for %s to release the lock %s: %w", holder, l.opts.Name, err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ package portforward
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
@@ -64,7 +65,7 @@ func (p *Pool) dialOnce(ctx context.Context, pod string, port int) (*Conn, error
 	select {
 	case <-t.connected:
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, fmt.Errorf("connect to pod %s: %w", pod, context.Cause(ctx))
 	}
 	return withContext(ctx, func() (*Conn, error) {
 		c, err := t.open(port)
