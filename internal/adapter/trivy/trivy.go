@@ -40,7 +40,7 @@ const (
 	maxReport   = 512 << 20 // bytes of JSON
 	maxLog      = 1 << 20   // bytes of its log that are searched
 	scanTimeout = "60m"     // trivy's own limit, longer than the step's
-	waitDelay   = 5 * time.Second
+	waitDelay   = 2 * time.Second // for what trivy leaves behind
 )
 
 // New returns a Scanner.
