@@ -67,13 +67,17 @@ func (p *Pool) dialOnce(ctx context.Context, pod string, port int) (*Conn, error
 	case <-ctx.Done():
 		return nil, fmt.Errorf("connect to pod %s: %w", pod, context.Cause(ctx))
 	}
-	return withContext(ctx, func() (*Conn, error) {
+	c, err := withContext(ctx, func() (*Conn, error) {
 		c, err := t.open(port)
 		if err != nil {
 			p.drop(pod, t)
 		}
 		return c, err
 	}, (*Conn).reset)
+	if err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("connect to port %d of pod %s: %w", port, pod, context.Cause(ctx))
+	}
+	return c, err
 }
 
 func (p *Pool) tunnelTo(pod string) *tunnel {
