@@ -71,14 +71,17 @@ func (t *Target) send(ctx context.Context, path string, body, value any, say fun
 	}
 	if err != nil {
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return callEnded(ctx, path)
 		}
 		return fmt.Errorf("%w: %w", errUnavailable, err)
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {
 	case http.StatusOK:
-		return t.readMessages(ctx, resp.Body, value, say)
+		if err := t.readMessages(resp.Body, value, say); err == nil || ctx.Err() == nil {
+			return err
+		}
+		return callEnded(ctx, path)
 	case http.StatusServiceUnavailable:
 		return fmt.Errorf("%w: it is shutting down", errUnavailable)
 	}
@@ -89,15 +92,18 @@ func (t *Target) send(ctx context.Context, path string, body, value any, say fun
 	return err
 }
 
+// callEnded is the error of a call whose context has ended.
+func callEnded(ctx context.Context, path string) error {
+	return fmt.Errorf("call %s of the supervisor: %w", path, context.Cause(ctx))
+}
+
 // readMessages reads the messages of a response.
-func (t *Target) readMessages(ctx context.Context, answer io.Reader, value any, say func(string)) error {
+func (t *Target) readMessages(answer io.Reader, value any, say func(string)) error {
 	lines := json.NewDecoder(answer)
 	for {
 		var message supervisor.Message
 		err := lines.Decode(&message)
 		switch {
-		case ctx.Err() != nil:
-			return context.Cause(ctx)
 		case err != nil:
 			return fmt.Errorf("%w: the connection was closed: %w", errUnavailable, err)
 		case message.Error != nil:

@@ -66,7 +66,7 @@ func (t *Target) ensure(ctx context.Context, revision int, say func(string)) err
 			return err
 		}
 		if err := wait.Sleep(ctx, 20*time.Millisecond); err != nil { // another one is starting or exiting
-			return err
+			return fmt.Errorf("wait for the supervisor that is starting or exiting: %w", err)
 		}
 	}
 	return fault.New(fault.Unavailable, "connect to the supervisor in %s: it is running but not responding", t.cfg.Dir).
@@ -112,7 +112,7 @@ func (t *Target) readStartup(ctx context.Context, startup *os.File) (started boo
 	defer stop()
 	text, err := io.ReadAll(io.LimitReader(startup, 64<<10))
 	if ctx.Err() != nil {
-		return false, context.Cause(ctx)
+		return false, fmt.Errorf("start the supervisor: %w", context.Cause(ctx))
 	}
 	if err != nil {
 		return false, fmt.Errorf("read the startup status of the supervisor: %w", err)

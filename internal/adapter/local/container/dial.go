@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"strconv"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,7 +17,7 @@ import (
 
 // network is the way from this process to a network of its own.
 type network struct {
-	mu   sync.Mutex
+	turn chan struct{} // holds a value while a request is made
 	conn *net.UnixConn // to the process in it
 	last byte          // number of the last request
 }
@@ -38,7 +37,7 @@ func newNetwork() (ours *network, theirs *os.File, err error) {
 		theirs.Close()
 		return nil, nil, fmt.Errorf("create a pair of sockets: %w", err)
 	}
-	return &network{conn: conn.(*net.UnixConn)}, theirs, nil
+	return &network{turn: make(chan struct{}, 1), conn: conn.(*net.UnixConn)}, theirs, nil
 }
 
 // Close ends the connection to the process in the network.
@@ -47,14 +46,33 @@ func (n *network) Close() error { return n.conn.Close() }
 // socketTimeout is how long the process in the network may take for a socket.
 const socketTimeout = 2 * time.Second
 
-// socket returns a new TCP socket in the network.
-func (n *network) socket() (*os.File, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.last++
+// socket returns a new TCP socket in the network. It takes its turn among other callers,
+// and gives up when ctx ends.
+func (n *network) socket(ctx context.Context) (*os.File, error) {
+	select {
+	case n.turn <- struct{}{}:
+		defer func() { <-n.turn }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	if err := n.conn.SetDeadline(time.Now().Add(socketTimeout)); err != nil {
 		return nil, err
 	}
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { defer close(ended); _ = n.conn.SetDeadline(time.Unix(1, 0)) })
+	file, err := n.request()
+	if !stop() {
+		<-ended // or it would set the deadline of the next caller
+	}
+	if err != nil && ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return file, err
+}
+
+// request asks the process in the network for a socket.
+func (n *network) request() (*os.File, error) {
+	n.last++
 	if _, err := n.conn.Write([]byte{n.last}); err != nil {
 		return nil, err
 	}
@@ -101,7 +119,7 @@ func (b *Container) Dial(ctx context.Context, port int) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	}
-	file, err := b.network.socket()
+	file, err := b.network.socket(ctx)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: fmt.Errorf("get a socket of the replica's network: %w", err)}
 	}
