@@ -2,6 +2,10 @@ package oci_test
 
 import (
 	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -108,6 +112,46 @@ func TestModels_SilentServer(t *testing.T) {
 			},
 		}
 	})
+}
+
+// TestRegistry_SilentInContent: a registry whose manifests come, and whose blobs don't.
+func TestRegistry_SilentInContent(t *testing.T) {
+	built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a"}})
+	l, err := openEmbedded(t).Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	stored := delivery.Image{Repository: l.Addr() + "/mlops/api", Digest: built.Digest}
+	if _, err := oci.New(oci.Config{}).Push(t.Context(), built.Layout, stored, "v1", nil); err != nil {
+		t.Fatal(err)
+	}
+	healthy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: l.Addr()})
+	for name, body := range map[string]string{"before the answer": "", "in the body": "{"} {
+		t.Run("silent "+name, func(t *testing.T) {
+			ended := make(chan struct{})
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !strings.Contains(r.URL.Path, "/blobs/") {
+					healthy.ServeHTTP(w, r)
+					return
+				}
+				if body != "" {
+					w.Header().Set("Content-Length", "1000")
+					_, _ = io.WriteString(w, body)
+					_ = http.NewResponseController(w).Flush()
+				}
+				<-ended // the request's context does not end while it has a body
+			}))
+			t.Cleanup(server.Close)
+			t.Cleanup(func() { close(ended) })
+			calls := imageCalls(t, oci.New(oci.Config{RetryDelay: time.Millisecond}), strings.TrimPrefix(server.URL, "http://"), built)
+			for call, do := range calls { // some need no blob
+				calls[call] = func(ctx context.Context) error { return silenttest.MaySucceed(do(ctx)) }
+			}
+			silenttest.Check(t, calls)
+		})
+	}
 }
 
 func TestRegistry_SilentServerThenHealthy(t *testing.T) {
