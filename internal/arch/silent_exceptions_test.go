@@ -17,6 +17,7 @@ var unasked = map[string]string{
 
 	"internal/adapter/kubernetes Target.Export":     "writes manifests",
 	"internal/adapter/kubernetes Target.Render":     "reads manifests",
+	"internal/adapter/kubernetes Target.Unlock":     "calls Lease.Release, or does nothing",
 	"internal/adapter/kubernetes/lease Lease.Guard": "makes a context",
 	"internal/adapter/kubernetes/render Render":     "reads manifests",
 

@@ -114,8 +114,8 @@ func (d *daemon) openLog() (*os.File, error) {
 	return f, nil
 }
 
-// lastLog is the end of the log, in at most 300 bytes. The last line may only say that
-// a child process has exited; why is in the one before.
+// lastLog is the end of the log, in at most 300 bytes. The last line may be no more than
+// that a child process has exited; why is in the one before.
 func (d *daemon) lastLog() string {
 	raw, err := os.ReadFile(d.file(logName))
 	if err != nil {

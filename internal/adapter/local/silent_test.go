@@ -48,6 +48,10 @@ func TestTarget_SilentSupervisor(t *testing.T) {
 					_, err := target.Observe(ctx, o.Service, o.Environment)
 					return silenttest.MaySucceed(err)
 				},
+				"Target.Drift": func(ctx context.Context) error {
+					_, err := target.Drift(ctx, o)
+					return silenttest.MaySucceed(err)
+				},
 				"Target.Remove": func(ctx context.Context) error { return target.Remove(ctx, o.Service, o.Environment) },
 				"Target.Traffic": func(ctx context.Context) error {
 					_, err := target.Traffic(ctx, o.Service, o.Environment, o.ID, time.Time{})

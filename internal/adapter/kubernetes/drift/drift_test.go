@@ -196,7 +196,7 @@ func TestAdded_IsRemoved(t *testing.T) {
 // TestCompare_EmptyValue: the API server leaves out a variable's empty value, which its
 // managed fields name nevertheless.
 func TestCompare_EmptyValue(t *testing.T) {
-	live, next := read(t, "deployment-live"), read(t, "deployment-next")
+	live, next := readFile(t, "deployment-live"), readFile(t, "deployment-next")
 	for _, o := range []*unstructured.Unstructured{live, next} {
 		containers, _, _ := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
 		for _, v := range containers[0].(map[string]any)["env"].([]any) {
