@@ -147,7 +147,7 @@ func (s *Store) List(ctx context.Context, prefix, after string, limit int) ([]po
 	for len(found) < limit {
 		var o *blob.ListObject
 		err := withoutPanic(func() (err error) { o, err = all.Next(ctx); return err })
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { //nolint:errorlint // one that wraps it is of a connection that broke off
 			break
 		}
 		if err != nil {
@@ -250,6 +250,6 @@ func (s *Store) isMissing(ctx context.Context) bool {
 		return false
 	}
 	_, err := s.bucket.List(&blob.ListOptions{Prefix: s.prefix}).Next(ctx)
-	s.found.Store(err == nil || errors.Is(err, io.EOF))
+	s.found.Store(err == nil || err == io.EOF) //nolint:errorlint // as in List
 	return gcerrors.Code(err) == gcerrors.NotFound
 }
