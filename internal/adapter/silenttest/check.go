@@ -19,8 +19,8 @@ const (
 	begin   = 50 * time.Millisecond  // for calls to reach the server
 )
 
-// Cause is why the contexts of the calls end.
-var Cause = errors.New("the test has ended it")
+// ErrEnded is why the contexts of the calls end.
+var ErrEnded = errors.New("the test has ended it")
 
 // errUnneeded stands for the error of a function that has none to return.
 var errUnneeded = errors.New("the function may succeed without its server")
@@ -59,14 +59,14 @@ func TestHTTP(t *testing.T, table func(t *testing.T, url string) Calls) {
 func Check(t *testing.T, calls Calls) {
 	t.Helper()
 	holding, release := context.WithCancelCause(context.Background())
-	defer release(Cause)
+	defer release(ErrEnded)
 	first := newRound(calls, func() (context.Context, context.CancelFunc) { return holding, func() {} })
 	time.Sleep(begin)
 	second := newRound(calls, func() (context.Context, context.CancelFunc) {
-		return context.WithTimeoutCause(context.Background(), timeout, Cause)
+		return context.WithTimeoutCause(context.Background(), timeout, ErrEnded)
 	})
 	second.await(t, timeout+bound, "its context, while others wait for the server")
-	release(Cause)
+	release(ErrEnded)
 	first.await(t, bound, "its context")
 }
 
@@ -124,7 +124,7 @@ func (r *round) await(t *testing.T, within time.Duration, what string) {
 
 // isBare reports whether an error is a context's, and nothing else.
 func isBare(err error) bool {
-	for _, bare := range []error{Cause, context.Canceled, context.DeadlineExceeded} {
+	for _, bare := range []error{ErrEnded, context.Canceled, context.DeadlineExceeded} {
 		if err.Error() == bare.Error() {
 			return true
 		}

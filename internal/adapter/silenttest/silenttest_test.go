@@ -27,7 +27,7 @@ func TestRound_FindsFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRound(Calls{"f": c.call}, func() (context.Context, context.CancelFunc) {
-				return context.WithTimeoutCause(context.Background(), 10*time.Millisecond, Cause)
+				return context.WithTimeoutCause(context.Background(), 10*time.Millisecond, ErrEnded)
 			})
 			select {
 			case <-r.ended:

@@ -37,9 +37,9 @@ var _ port.Scanner = (*Scanner)(nil)
 
 // Limits on the output that is read, and on the run time.
 const (
-	maxReport   = 512 << 20 // bytes of JSON
-	maxLog      = 1 << 20   // bytes of its log that are searched
-	scanTimeout = "60m"     // trivy's own limit, longer than the step's
+	maxReport   = 512 << 20       // bytes of JSON
+	maxLog      = 1 << 20         // bytes of its log that are searched
+	scanTimeout = "60m"           // trivy's own limit, longer than the step's
 	waitDelay   = 2 * time.Second // for what trivy leaves behind
 )
 

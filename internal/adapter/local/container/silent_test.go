@@ -32,9 +32,9 @@ func TestContainer_SilentNetwork(t *testing.T) {
 	}
 	silenttest.Check(t, silenttest.Calls{"Container.Dial": dial, "Container.Dial, another": dial, "Container.Dial, a third": dial})
 	// All left at once: none had to wait for the limit of one before it.
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Millisecond, silenttest.Cause)
+	ctx, cancel := context.WithTimeoutCause(t.Context(), 10*time.Millisecond, silenttest.ErrEnded)
 	defer cancel()
-	if err := dial(ctx); !errors.Is(err, silenttest.Cause) {
+	if err := dial(ctx); !errors.Is(err, silenttest.ErrEnded) {
 		t.Errorf("error = %v, want that of the context", err)
 	}
 	// A caller after those who gave up gets its answer, not theirs.
