@@ -100,7 +100,7 @@ func (r *randomRun) killable(ctx context.Context) (context.Context, context.Canc
 func (r *randomRun) deletePod() {
 	pods := strings.Fields(r.kubectl("-n", r.namespace, "get", "pods", "-l", "app=web", "-o", "name"))
 	if len(pods) > 0 {
-		r.kubectl("-n", r.namespace, "delete", "--wait=false", pods[r.random.IntN(len(pods))])
+		r.kubectl("-n", r.namespace, "delete", "--ignore-not-found", "--wait=false", pods[r.random.IntN(len(pods))])
 	}
 }
 
