@@ -16,15 +16,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/wait"
 )
 
-// live returns an object of the set as it is in the cluster, or nil.
-func (op *operation) live(ctx context.Context, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	kind, err := op.client.KindOf(ctx, o.GroupVersionKind())
-	if err != nil {
-		return nil, err
-	}
-	return op.client.Get(ctx, kind, o.GetNamespace(), o.GetName())
-}
-
 // newCompanions returns the workloads beside the service, and their Services, that the
 // cluster lacks: pods of the release may need them to become ready, and no one else
 // notices them.
@@ -40,7 +31,7 @@ func (op *operation) newCompanions(ctx context.Context) ([]*unstructured.Unstruc
 	}
 	var out []*unstructured.Unstructured
 	for _, o := range candidates {
-		live, err := op.live(ctx, o)
+		live, err := getLive(ctx, op.client, o)
 		if err != nil {
 			return nil, err
 		}
@@ -73,7 +64,7 @@ func (op *operation) applyOthers(ctx context.Context, objects []*unstructured.Un
 func (op *operation) generations(ctx context.Context) (map[string]int64, error) {
 	out := map[string]int64{}
 	for _, o := range op.set.Companions {
-		live, err := op.live(ctx, o)
+		live, err := getLive(ctx, op.client, o)
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +96,7 @@ type companionWait struct {
 func (w *companionWait) done(ctx context.Context) (bool, error) {
 	var pending []*unstructured.Unstructured
 	for _, o := range w.op.set.Companions {
-		live, err := w.op.live(ctx, o)
+		live, err := getLive(ctx, w.op.client, o)
 		if err != nil {
 			return false, err
 		}
@@ -137,7 +128,7 @@ func (w *companionWait) done(ctx context.Context) (bool, error) {
 	case err != nil:
 		return false, err
 	case v.State == readiness.Failed:
-		return false, w.op.failure(v)
+		return false, verdictError(v, w.op.report)
 	case v.Progress != w.reported && v.State != readiness.Ready:
 		w.op.report(v.Progress)
 		w.reported = v.Progress

@@ -77,15 +77,9 @@ func (t *Target) Diff(ctx context.Context, o port.DeployRequest) ([]port.Change,
 // diffObject compares an object as it is with what it would be.
 func (t *Target) diffObject(ctx context.Context, c *client.Client, o *unstructured.Unstructured, force bool, takeFrom func(string) bool) (port.Change, error) {
 	out := port.Change{Kind: o.GetKind(), Name: o.GetName()}
-	kind, err := c.KindOf(ctx, o.GroupVersionKind())
-	if err != nil && !client.IsPrerequisiteMissing(err) {
+	live, err := getLive(ctx, c, o)
+	if err != nil && !fault.Is(err, fault.Denied) {
 		return out, err
-	}
-	var live *unstructured.Unstructured
-	if err == nil {
-		if live, err = c.Get(ctx, kind, o.GetNamespace(), o.GetName()); err != nil && !fault.Is(err, fault.Denied) {
-			return out, err
-		}
 	}
 	if live != nil {
 		o = withKnownData(o, live)

@@ -5,11 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	apitypes "k8s.io/apimachinery/pkg/types"
-
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/drift"
@@ -141,11 +139,11 @@ func (op *operation) takeAdded(ctx context.Context, o, live *unstructured.Unstru
 	if err != nil {
 		return false, err
 	}
-	_, err = op.client.In(kind, live.GetNamespace()).Patch(ctx, live.GetName(), apitypes.JSONPatchType, patch, metav1.PatchOptions{FieldManager: labels.Manager})
+	_, err = op.patch(ctx, kind, live, types.JSONPatchType, patch)
 	if apierrors.IsConflict(err) {
 		return true, nil // it has changed: the next apply finds out
 	}
-	return true, client.Explain("take over fields of "+client.Title(o), err)
+	return true, err
 }
 
 // takeAddedToWorkloads does it before Deployments are applied, so that their pods

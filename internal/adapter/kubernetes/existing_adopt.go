@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
-	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/managedfields"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/wait"
@@ -131,18 +130,6 @@ func leftToScaler(o *unstructured.Unstructured) *fieldpath.Set {
 		return fieldpath.NewSet()
 	}
 	return fieldpath.NewSet(fieldpath.MakePathOrDie("spec", "replicas"))
-}
-
-// patch changes an object under the lease, and returns it as it is now.
-func (op *operation) patch(ctx context.Context, kind client.Kind, o *unstructured.Unstructured, how types.PatchType, patch []byte, dryRun ...string) (*unstructured.Unstructured, error) {
-	bounded, cancel, err := op.lease.Guard(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer cancel()
-	opts := metav1.PatchOptions{FieldManager: labels.Manager, DryRun: dryRun}
-	now, err := op.client.In(kind, o.GetNamespace()).Patch(bounded, o.GetName(), how, patch, opts)
-	return now, client.Explain("change "+client.Title(o), err)
 }
 
 // adoptWorkload makes the pods of a Deployment those of the release.

@@ -192,7 +192,7 @@ func (j *jobWait) look(ctx context.Context, live *unstructured.Unstructured) err
 		if len(v.LogTail) == 0 && v.Hint == "" {
 			v.Hint = "with restartPolicy: Never the API keeps the pod, and its log, of a Job that failed"
 		}
-		return j.op.failure(v)
+		return verdictError(v, j.op.report)
 	case jobStateOf(live) == jobFailed:
 		return fault.AsVerdict(fault.New(fault.Failed, "%s failed", client.Title(live)))
 	case v.State == readiness.Ready || slices.ContainsFunc(pods, isTerminal):
@@ -228,37 +228,10 @@ func (op *operation) assess(ctx context.Context, s readiness.Snapshot) (readines
 	}
 	s.Release, s.Events, s.Now, s.Timeouts = op.request.ID, events, op.client.Now(), op.target.cfg.Timeouts
 	s.Logs = map[readiness.LogKey][]string{}
-	for {
-		v := readiness.Assess(s)
-		if v.State != readiness.Failed || len(v.LogsNeeded) == 0 {
-			return v, nil
-		}
-		for _, k := range v.LogsNeeded {
-			lines, err := op.client.LogTail(ctx, client.Log(k), logTailLines)
-			if err != nil && ctx.Err() != nil {
-				return v, waitEnded(ctx, "read the log of pod "+k.Pod, context.Cause(ctx))
-			}
-			s.Logs[k] = append([]string{}, lines...) // not nil: an empty log is known, too
-		}
-	}
+	return assessWithLogs(ctx, op.client, s)
 }
 
 const podTemplateHash = "pod-template-hash"
-
-// failure turns a verdict into an error, as every wait does.
-func (op *operation) failure(v readiness.Status) error {
-	return (&waiter{report: op.report}).failure(v)
-}
-
-// delete removes an object of the environment under the lease.
-func (op *operation) delete(ctx context.Context, kind client.Kind, o *unstructured.Unstructured) error {
-	bounded, cancel, err := op.lease.Guard(ctx)
-	if err != nil {
-		return err
-	}
-	defer cancel()
-	return op.client.Delete(bounded, kind, o.GetNamespace(), o.GetName())
-}
 
 // unrunJobs returns the Jobs that the release would run and that the cluster lacks: only
 // these can be tried, and are a change.

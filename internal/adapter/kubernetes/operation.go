@@ -6,7 +6,9 @@ import (
 	"maps"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
@@ -87,6 +89,28 @@ func (op *operation) apply(ctx context.Context, objects []*unstructured.Unstruct
 		return err
 	}
 	return nil
+}
+
+// patch changes an object under the lease, and returns it as it is now.
+func (op *operation) patch(ctx context.Context, kind client.Kind, o *unstructured.Unstructured, how types.PatchType, patch []byte, dryRun ...string) (*unstructured.Unstructured, error) {
+	bounded, cancel, err := op.lease.Guard(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cancel()
+	opts := metav1.PatchOptions{FieldManager: labels.Manager, DryRun: dryRun}
+	now, err := op.client.In(kind, o.GetNamespace()).Patch(bounded, o.GetName(), how, patch, opts)
+	return now, client.Explain("change "+client.Title(o), err)
+}
+
+// delete removes an object under the lease.
+func (op *operation) delete(ctx context.Context, kind client.Kind, o *unstructured.Unstructured) error {
+	bounded, cancel, err := op.lease.Guard(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	return op.client.Delete(bounded, kind, o.GetNamespace(), o.GetName())
 }
 
 // withoutKnownSecrets leaves out Secrets whose values the request lacks, and makes sure

@@ -2,7 +2,6 @@ package kubernetes
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
@@ -117,13 +116,8 @@ func (op *operation) remove(ctx context.Context, ref objectRef) error {
 	if l[labels.Service] != op.request.Service || l[labels.Environment] != string(op.request.Environment) || l[labels.ManagedBy] != labels.Manager {
 		return nil
 	}
-	bounded, cancel, err := op.lease.Guard(ctx)
-	if err != nil {
-		return err
-	}
-	defer cancel()
-	op.report(fmt.Sprintf("removing %s", ref.title))
-	return op.client.Delete(bounded, ref.kind, ref.namespace, ref.name)
+	op.report("removing " + ref.title)
+	return op.delete(ctx, ref.kind, live)
 }
 
 // removeAll removes every release, and waits until its pods have ended.

@@ -65,7 +65,7 @@ func (w *waiter) wait(ctx context.Context) error {
 		progress := v.Progress
 		switch v.State {
 		case readiness.Failed:
-			return w.failure(v)
+			return verdictError(v, w.report)
 		case readiness.Ready:
 			if progress = ""; w.condition.further != nil {
 				progress = w.condition.further(s)
@@ -129,25 +129,31 @@ func nextCheck(requeueAfter time.Duration) time.Duration {
 
 // assess returns the verdict, with the logs that it needs.
 func (w *waiter) assess(ctx context.Context) (readiness.Status, client.Snapshot, error) {
+	if err := w.informers.Err(); err != nil {
+		return readiness.Status{}, client.Snapshot{}, err
+	}
+	s, err := w.informers.Snapshot()
+	if err != nil {
+		return readiness.Status{}, s, err
+	}
+	w.startups.Note(s.Pods, w.client.Now())
+	v, err := assessWithLogs(ctx, w.client, w.snapshot(s))
+	return v, s, err
+}
+
+// assessWithLogs returns the verdict, and adds the logs that it needs to the snapshot's.
+func assessWithLogs(ctx context.Context, c *client.Client, s readiness.Snapshot) (readiness.Status, error) {
 	for {
-		if err := w.informers.Err(); err != nil {
-			return readiness.Status{}, client.Snapshot{}, err
-		}
-		s, err := w.informers.Snapshot()
-		if err != nil {
-			return readiness.Status{}, s, err
-		}
-		w.startups.Note(s.Pods, w.client.Now())
-		v := readiness.Assess(w.snapshot(s))
+		v := readiness.Assess(s)
 		if v.State != readiness.Failed || len(v.LogsNeeded) == 0 {
-			return v, s, nil
+			return v, nil
 		}
 		for _, k := range v.LogsNeeded {
-			lines, err := w.client.LogTail(ctx, client.Log(k), logTailLines)
+			lines, err := c.LogTail(ctx, client.Log(k), logTailLines)
 			if err != nil && ctx.Err() != nil {
-				return v, s, waitEnded(ctx, "read the log of pod "+k.Pod, context.Cause(ctx))
+				return v, waitEnded(ctx, "read the log of pod "+k.Pod, context.Cause(ctx))
 			}
-			w.logs[k] = append([]string{}, lines...) // not nil: an empty log is known, too
+			s.Logs[k] = append([]string{}, lines...) // not nil: an empty log is known, too
 		}
 	}
 }
@@ -196,12 +202,12 @@ func (w *waiter) minReady(s client.Snapshot) map[string]int {
 // maxCauseLines is how many lines of a log go into a cause.
 const maxCauseLines = 3
 
-// failure turns a verdict into an error. The log is reported before: its pod will be
+// verdictError turns a verdict into an error. The log is reported before: its pod will be
 // gone. The cause has more than one line: what a program prints to its two outputs
 // comes in no certain order, so the last line need not be the one that explains it.
-func (w *waiter) failure(v readiness.Status) error {
+func verdictError(v readiness.Status, report func(string)) error {
 	for _, line := range v.LogTail {
-		w.report("log | " + line)
+		report("log | " + line)
 	}
 	kind := v.Kind
 	if kind == "" {
