@@ -38,7 +38,7 @@ func main() {
 func (s service) run() error {
 	switch s.behaviour {
 	case "hangs":
-		fmt.Println("there is no database yet")
+		fmt.Println("the database does not exist yet")
 		time.Sleep(time.Hour)
 	case "migrates":
 		fmt.Println("the tables are as they should be")

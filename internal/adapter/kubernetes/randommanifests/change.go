@@ -81,12 +81,15 @@ func addWorker(r *rand.Rand, s *Set) bool {
 	return true
 }
 
-func dropWorker(r *rand.Rand, s *Set) bool {
-	if len(s.Workers) == 0 {
+func dropWorker(r *rand.Rand, s *Set) bool { return dropOne(r, &s.Workers) }
+
+// dropOne removes an item of a list, and reports whether it had any.
+func dropOne[T any](r *rand.Rand, list *[]T) bool {
+	if len(*list) == 0 {
 		return false
 	}
-	i := r.IntN(len(s.Workers))
-	s.Workers = slices.Delete(s.Workers, i, i+1)
+	i := r.IntN(len(*list))
+	*list = slices.Delete(*list, i, i+1)
 	return true
 }
 
@@ -106,14 +109,7 @@ func addCompanion(r *rand.Rand, s *Set) bool {
 	return true
 }
 
-func dropCompanion(r *rand.Rand, s *Set) bool {
-	if len(s.Companions) == 0 {
-		return false
-	}
-	i := r.IntN(len(s.Companions))
-	s.Companions = slices.Delete(s.Companions, i, i+1)
-	return true
-}
+func dropCompanion(r *rand.Rand, s *Set) bool { return dropOne(r, &s.Companions) }
 
 func renamePort(r *rand.Rand, s *Set) bool {
 	before, names := s.Port, []string{"http", "web", "http-api"}
