@@ -141,6 +141,16 @@ func (p *project) read(path string) string {
 	return string(text)
 }
 
+// subtest runs one of several tests that share a project, in order.
+func (p *project) subtest(name string, run func()) bool {
+	parent := p.t
+	return parent.Run(name, func(t *testing.T) {
+		p.t = t
+		defer func() { p.t = parent }()
+		run()
+	})
+}
+
 // setBehaviour changes the behaviour of the service in its code, and commits it.
 func (p *project) setBehaviour(how string) string {
 	p.t.Helper()

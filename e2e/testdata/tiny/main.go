@@ -61,6 +61,8 @@ func (s service) run() error {
 	mux.HandleFunc("GET /health", s.health)
 	mux.HandleFunc("GET /ready", s.ready)
 	mux.HandleFunc("POST /predict", s.predict)
+	mux.HandleFunc("GET /events", s.events)
+	mux.HandleFunc("GET /socket", s.socket)
 	return serve(mux)
 }
 
