@@ -8,6 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
@@ -74,52 +75,93 @@ const maxPropagation = time.Minute
 
 // waitNotRouted waits until no endpoint of the set's Services is one of the pods.
 func (op *operation) waitNotRouted(ctx context.Context, pods map[string]bool) error {
-	var names []string
-	for _, svc := range op.set.Services {
-		names = append(names, svc.GetName())
+	w := endpointWait{
+		client: op.client, services: namesOf(op.set.Services),
+		until: func(found []discoveryv1.EndpointSlice) bool { return !leadTo(found, pods) },
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, maxPropagation,
-		fault.New(fault.Unavailable, "the endpoints of %s still lead to another release %s after its switch", strings.Join(names, ", "), maxPropagation).
-			Hint("is the cluster's endpointslice controller running?"))
-	defer cancel()
-	err := watchNotRouted(ctx, op.client, names, pods)
-	if fault.Is(err, fault.Denied) { // roles of earlier versions allow only to list them
-		err = pollNotRouted(ctx, op.client, names, pods)
-	}
-	return err
+	list := strings.Join(w.services, ", ")
+	return w.wait(ctx, "wait until no endpoint of "+list+" is left", "the endpoints of "+list+" still lead to another release %s after its switch")
 }
 
-func watchNotRouted(ctx context.Context, c *client.Client, services []string, pods map[string]bool) error {
-	endpoints, err := c.WatchEndpoints(ctx, services)
+// waitRouted waits until each of the Services has an endpoint that is ready.
+func (op *operation) waitRouted(ctx context.Context, services []*unstructured.Unstructured) error {
+	w := endpointWait{
+		client: op.client, services: namesOf(services),
+		until: func(found []discoveryv1.EndpointSlice) bool {
+			return !slices.ContainsFunc(services, func(svc *unstructured.Unstructured) bool { return !leadsAnywhere(found, svc.GetName()) })
+		},
+	}
+	list := strings.Join(w.services, ", ")
+	return w.wait(ctx, "wait for the endpoints of "+list, "%[2]s has no ready endpoint %[1]s after its pods were ready")
+}
+
+func namesOf(objects []*unstructured.Unstructured) []string {
+	var names []string
+	for _, o := range objects {
+		names = append(names, o.GetName())
+	}
+	return names
+}
+
+// endpointWait is a wait for the EndpointSlices of Services.
+type endpointWait struct {
+	client   *client.Client
+	services []string
+	until    func([]discoveryv1.EndpointSlice) bool
+}
+
+// wait waits for maxPropagation at most. late is the format of the error then: of the
+// time, and of the Services' names.
+func (w endpointWait) wait(ctx context.Context, act, late string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, maxPropagation,
+		fault.New(fault.Unavailable, late, maxPropagation, strings.Join(w.services, ", ")).Hint("is the cluster's endpointslice controller running?"))
+	defer cancel()
+	err := w.watch(ctx)
+	if fault.Is(err, fault.Denied) { // roles of earlier versions allow only to list them
+		err = w.poll(ctx)
+	}
+	return waitEnded(ctx, act, err)
+}
+
+func (w endpointWait) watch(ctx context.Context) error {
+	endpoints, err := w.client.WatchEndpoints(ctx, w.services)
 	if err != nil {
 		return err
 	}
 	defer endpoints.Close()
 	for {
 		found, err := endpoints.Slices()
-		if err != nil || !leadTo(found, pods) {
+		if err != nil || w.until(found) {
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return waitEnded(ctx, "wait until no endpoint of "+strings.Join(services, ", ")+" is left", context.Cause(ctx))
+			return context.Cause(ctx)
 		case <-endpoints.Changed():
 		}
 	}
 }
 
-func pollNotRouted(ctx context.Context, c *client.Client, services []string, pods map[string]bool) error {
-	err := wait.Poll(ctx, client.PollInterval, func(ctx context.Context) (bool, error) {
-		c.ForgetLists()
-		found, err := client.ListOf[discoveryv1.EndpointSlice](ctx, c, client.EndpointSlices(), client.EndpointsSelector(services))
-		return !leadTo(found, pods), err
+func (w endpointWait) poll(ctx context.Context) error {
+	return wait.Poll(ctx, client.PollInterval, func(ctx context.Context) (bool, error) {
+		w.client.ForgetLists()
+		found, err := client.ListOf[discoveryv1.EndpointSlice](ctx, w.client, client.EndpointSlices(), client.EndpointsSelector(w.services))
+		return err == nil && w.until(found), err
 	})
-	return waitEnded(ctx, "wait until no endpoint of "+strings.Join(services, ", ")+" is left", err)
 }
 
 // leadTo reports whether an endpoint is one of the pods.
 func leadTo(found []discoveryv1.EndpointSlice, pods map[string]bool) bool {
 	return slices.ContainsFunc(found, func(s discoveryv1.EndpointSlice) bool {
 		return slices.ContainsFunc(s.Endpoints, func(e discoveryv1.Endpoint) bool { return e.TargetRef != nil && pods[e.TargetRef.Name] })
+	})
+}
+
+// leadsAnywhere reports whether the Service has an endpoint that is ready.
+func leadsAnywhere(found []discoveryv1.EndpointSlice, service string) bool {
+	return slices.ContainsFunc(found, func(s discoveryv1.EndpointSlice) bool {
+		return s.Labels[discoveryv1.LabelServiceName] == service && slices.ContainsFunc(s.Endpoints, func(e discoveryv1.Endpoint) bool {
+			return e.Conditions.Ready == nil || *e.Conditions.Ready // unknown counts as ready, by the API
+		})
 	})
 }

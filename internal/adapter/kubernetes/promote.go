@@ -34,6 +34,9 @@ func (op *operation) promote(ctx context.Context, retained bool) error {
 	if err := op.applyOthers(ctx, op.unstagedObjects(retained)); err != nil {
 		return err
 	}
+	if err := op.awaitSplitEnd(ctx, op.set); err != nil {
+		return err
+	}
 	ready, err := op.allReady(ctx)
 	if err != nil {
 		return err

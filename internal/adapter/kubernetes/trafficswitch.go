@@ -34,7 +34,10 @@ func (op *operation) routeAllTo(ctx context.Context, set *manifest.Set) error {
 	if err := op.selectRelease(ctx, set, set.Release); err != nil {
 		return err
 	}
-	return op.apply(ctx, set.Routes())
+	if err := op.apply(ctx, set.Routes()); err != nil {
+		return err
+	}
+	return op.awaitSplitEnd(ctx, set)
 }
 
 // maxSwitchAttempts is how often a Service that changes concurrently is read again.

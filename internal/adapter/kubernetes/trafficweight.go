@@ -60,8 +60,27 @@ func (op *operation) scaleCanary(ctx context.Context, percent int) (actual float
 // weightRoutes gives the release its share by the routes' weights: the Services stay
 // with the current release, and others lead to the canary.
 func (op *operation) weightRoutes(ctx context.Context, current *manifest.Set, percent int) error {
-	if err := op.apply(ctx, op.set.CanaryServices()); err != nil {
+	canaries := op.set.CanaryServices()
+	if err := op.apply(ctx, canaries); err != nil {
 		return err
 	}
-	return op.apply(ctx, current.WeightedRoutes(percent))
+	if err := op.waitRouted(ctx, canaries); err != nil {
+		return err
+	}
+	if len(op.state.Canaries) == 0 { // a controller answers the share of a Service that is new to it with 500
+		if err := op.splitRoutes(ctx, current, 0); err != nil {
+			return err
+		}
+	}
+	return op.splitRoutes(ctx, current, percent)
+}
+
+// splitRoutes gives the canary Services that percentage of the requests, and waits
+// until the controllers have seen it: the share counts from then on.
+func (op *operation) splitRoutes(ctx context.Context, current *manifest.Set, percent int) error {
+	weighted := current.WeightedRoutes(percent)
+	if err := op.apply(ctx, weighted); err != nil {
+		return err
+	}
+	return op.awaitRoutes(ctx, weighted)
 }
