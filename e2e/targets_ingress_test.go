@@ -23,7 +23,7 @@ func (h *clusterProject) startIngress() *cluster.Ingress {
 	h.t.Helper()
 	ctx, cancel := context.WithTimeout(h.t.Context(), 20*time.Minute) // includes the build
 	defer cancel()
-	i, err := h.cluster.StartIngress(ctx, cluster.Config{Log: os.Stderr})
+	i, err := h.cluster.StartIngress(ctx, h.namespace, cluster.Config{Log: os.Stderr})
 	if errors.Is(err, cluster.ErrUnsupported) {
 		h.t.Skip(err)
 	}

@@ -152,15 +152,18 @@ func (h *clusterProject) measureSplit(url string) *split {
 	return s
 }
 
-// readWeight notes the weight of the canary's Service.
+// readWeight notes the weight of the canary's Service once the controller has seen it.
 func (s *split) readWeight(h *clusterProject) {
 	text, err := h.cluster.Kubectl(h.t.Context(), "-n", h.namespace, "get", "httproute", "retail-api",
-		"-o", `jsonpath={.spec.rules[0].backendRefs[?(@.name=="retail-api-canary")].weight}`)
+		"-o", `jsonpath={.metadata.generation} {.status.parents[0].conditions[0].observedGeneration} {.spec.rules[0].backendRefs[?(@.name=="retail-api-canary")].weight}`)
 	if err != nil {
 		return // of the test's end, or seen in the numbers
 	}
-	weight := 0
-	_, _ = fmt.Sscan(text, &weight) // nothing while there is no canary
+	var generation, observed, weight int
+	_, _ = fmt.Sscan(text, &generation, &observed, &weight) // no weight while there is no canary
+	if generation != observed {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if weight != s.weight {
@@ -168,8 +171,8 @@ func (s *split) readWeight(h *clusterProject) {
 	}
 }
 
-// controllerDelay is how long Traefik may take over a change: 2 s, and what a busy
-// machine adds.
+// controllerDelay is how long Traefik may take over a change that it has seen: 2 s, and
+// what a busy machine adds.
 const controllerDelay = 2500 * time.Millisecond
 
 func (s *split) count(begun time.Time, release string) {

@@ -22,20 +22,22 @@ type Ingress struct {
 	IP    string // it listens on port 80
 	Class string // name of its IngressClass and of its GatewayClass
 
-	cluster *Cluster
-	cmd     *exec.Cmd
-	exited  chan struct{}
-	logPath string
+	cluster   *Cluster
+	namespace string
+	cmd       *exec.Cmd
+	exited    chan struct{}
+	logPath   string
 }
 
 // ingressTimeout is how long the controller may take until it serves.
 const ingressTimeout = time.Minute
 
 // StartIngress starts an ingress controller at an address of its own in the cluster's
-// network, so that several can run in one cluster. The definitions of the Gateway API
+// network, so that several can run in one cluster. It follows the objects of one
+// namespace: those of other tests, which change all the time, would delay it. The definitions of the Gateway API
 // are installed with it, and stay. The error wraps ErrUnsupported if the cluster's
 // network is not on this machine.
-func (c *Cluster) StartIngress(ctx context.Context, config Config) (_ *Ingress, err error) {
+func (c *Cluster) StartIngress(ctx context.Context, namespace string, config Config) (_ *Ingress, err error) {
 	if c.backend == nil && c.networkPID == "" {
 		return nil, fmt.Errorf("start an ingress controller: the cluster's network is unknown here: %w", ErrUnsupported)
 	}
@@ -45,7 +47,7 @@ func (c *Cluster) StartIngress(ctx context.Context, config Config) (_ *Ingress, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, ingressTimeout)
 	defer cancel()
-	i := &Ingress{cluster: c, exited: make(chan struct{})}
+	i := &Ingress{cluster: c, namespace: namespace, exited: make(chan struct{})}
 	if err := i.takeAddress(ctx); err != nil {
 		return nil, err
 	}
@@ -160,9 +162,11 @@ func (i *Ingress) args() []string {
 		"--global.checknewversion=false", "--global.sendanonymoususage=false", "--log.level=INFO", "--log.nocolor=true",
 		"--entrypoints.web.address=" + i.IP + ":80", "--entrypoints.admin.address=" + i.IP + ":9000", "--ping.entrypoint=admin",
 		"--entrypoints.web.asdefault=true",
-		"--providers.kubernetesingress=true", "--providers.kubernetesingress.ingressclass=" + i.Class,
+		"--providers.kubernetesingress=true", "--providers.kubernetesingress.namespaces=" + i.namespace,
+		"--providers.kubernetesingress.ingressclass=" + i.Class,
 		"--providers.kubernetesingress.ingressendpoint.ip=" + i.IP,
-		"--providers.kubernetesgateway=true", "--providers.kubernetesgateway.labelselector=slipway.dev/class=" + i.Class,
+		"--providers.kubernetesgateway=true", "--providers.kubernetesgateway.namespaces=" + i.namespace,
+		"--providers.kubernetesgateway.labelselector=slipway.dev/class=" + i.Class,
 		"--providers.kubernetesgateway.statusaddress.ip=" + i.IP,
 	}
 }

@@ -42,6 +42,9 @@ metadata: {name: nowhere}
 spec: {selector: {app: nowhere}, ports: [{port: 80}]}
 `
 
+// nowhere is the namespace of what the controller serves.
+const nowhere = "slipway-ingress"
+
 // A controller serves Ingresses and HTTPRoutes at an address of its own, also in a
 // cluster that was started elsewhere, and leaves nothing of itself behind.
 func TestStartIngress(t *testing.T) {
@@ -51,26 +54,26 @@ func TestStartIngress(t *testing.T) {
 	} else {
 		c = startCluster(t)
 	}
-	i, err := c.StartIngress(t.Context(), Config{Log: t.Output()})
+	kubectl(t, c, "create", "namespace", nowhere)
+	t.Cleanup(func() {
+		_, err := c.Kubectl(context.Background(), "delete", "namespace", nowhere, "--wait=false")
+		must(t, err)
+	})
+	i, err := c.StartIngress(t.Context(), nowhere, Config{Log: t.Output()})
 	if errors.Is(err, ErrUnsupported) {
 		t.Skip(err)
 	}
 	must(t, err)
 	stop := sync.OnceValue(i.Stop)
 	t.Cleanup(func() { _ = stop() }) // after a failure
-	kubectl(t, c, "create", "namespace", i.Class)
-	t.Cleanup(func() {
-		_, err := c.Kubectl(context.Background(), "delete", "namespace", i.Class, "--wait=false")
-		must(t, err)
-	})
-	_, err = c.KubectlInput(t.Context(), strings.ReplaceAll(nowhereRoutes, "CLASS", i.Class), "-n", i.Class, "apply", "-f", "-")
+	_, err = c.KubectlInput(t.Context(), strings.ReplaceAll(nowhereRoutes, "CLASS", i.Class), "-n", nowhere, "apply", "-f", "-")
 	must(t, err)
 	for _, resource := range []struct{ name, path string }{
 		{"gateway", "jsonpath={.items[0].status.addresses[0].value}"},
 		{"ingress", "jsonpath={.items[0].status.loadBalancer.ingress[0].ip}"},
 	} {
 		eventually(t, resource.name+" to have the controller's address", func() string {
-			return kubectl(t, c, "-n", i.Class, "get", resource.name, "-o", resource.path)
+			return kubectl(t, c, "-n", nowhere, "get", resource.name, "-o", resource.path)
 		}, i.IP)
 	}
 	// The route's Service has no pods, so it is the controller that responds.

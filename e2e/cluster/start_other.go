@@ -17,7 +17,7 @@ func Start(context.Context, Config) (*Cluster, error) {
 type Ingress struct{ IP, Class string }
 
 // StartIngress requires Linux.
-func (c *Cluster) StartIngress(context.Context, Config) (*Ingress, error) {
+func (c *Cluster) StartIngress(context.Context, string, Config) (*Ingress, error) {
 	return nil, fmt.Errorf("start an ingress controller on %s: Linux namespaces are required: %w", runtime.GOOS, ErrUnsupported)
 }
 
