@@ -93,11 +93,11 @@ func TestTargets_K5_InitContainerHangs(t *testing.T) {
 	t.Parallel()
 	h, good := newBakeProject(t, "300ms")
 	text := strings.Replace(probed("hangs", "", ""), "      containers:\n", "      initContainers: [{name: wait-for-db, image: tiny, env: [{name: TINY_BEHAVIOUR, value: hangs}]}]\n      containers:\n", 1)
-	text = strings.Replace(text, "  replicas: 2\n", "  replicas: 2\n  progressDeadlineSeconds: 25\n", 1)
+	text = strings.Replace(text, "  replicas: 2\n", "  replicas: 2\n  progressDeadlineSeconds: 35\n", 1)
 	h.write("k8s/tiny.yaml", text)
 	h.commit("waits for a database")
-	r := h.slipway("run", "--env", "prod").wantExit(3).wantText("there is no database")
-	for _, line := range []string{`deploy +running for 1\ds  0 of 2 pods ready; init container wait-for-db of pod \S+ has not ended after`, `init container wait-for-db of pod \S+ has not ended after 2\ds`} {
+	r := h.slipway("run", "--env", "prod").wantExit(3).wantText("the database does not exist yet")
+	for _, line := range []string{`deploy +running for [13]\ds  0 of 2 pods ready; init container wait-for-db of pod \S+ has not ended after`, `init container wait-for-db of pod \S+ has not ended after 3\ds`} {
 		if !regexp.MustCompile(line).MatchString(r.stdout + r.stderr) {
 			t.Errorf("%q does not match the output\n%s", line, r)
 		}
