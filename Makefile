@@ -110,6 +110,8 @@ soak-kubernetes: bin/slipway bin/cosign
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_KUBE_KILLS=100 go test -tags e2e -count=1 -timeout 4h -run '^TestKubeKill$$' ./e2e
 	for seed in $$(seq 40); do \
 	  SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_SEED=$$seed go test -tags e2e -count=1 -timeout 20m -run '^TestKubeAPIServer$$' ./e2e; done
+	SLIPWAY_E2E_SETS=200 go test -tags e2e -count=1 -timeout 4h -v -run '^TestTargets_RandomManifests$$' ./internal/adapter/kubernetes
+	SLIPWAY_E2E_MUTANT=1 go test -tags e2e -count=1 -timeout 20m -run '^TestTargets_RandomManifests_Mutant$$' ./internal/adapter/kubernetes
 
 # The important tests on older versions of Kubernetes, and on the newest for the logs:
 # what each component and the ingress controller logged last stays in bin/soak.
@@ -127,8 +129,6 @@ soak-version:
 	go run ./e2e/cluster/cmd/cluster build
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway COSIGN_BIN=$(CURDIR)/bin/cosign go test -tags e2e -count=1 -timeout 60m -run '$(VERSION_TESTS)' ./e2e
 	go test -tags e2e -count=1 -timeout 20m -run '^TestTarget' ./internal/adapter/kubernetes
-	SLIPWAY_E2E_SETS=200 go test -tags e2e -count=1 -timeout 4h -v -run '^TestTargets_RandomManifests$$' ./internal/adapter/kubernetes
-	SLIPWAY_E2E_MUTANT=1 go test -tags e2e -count=1 -timeout 20m -run '^TestTargets_RandomManifests_Mutant$$' ./internal/adapter/kubernetes
 
 soak-state: bin/slipway bin/azurite
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_REQUIRE_DRIVERS=all SLIPWAY_E2E_STATE=folder,s3,azure,gcs,postgres SLIPWAY_E2E_STATE_KILLS=200 \
