@@ -19,7 +19,7 @@ func with(more ...string) []string { return slices.Concat(words, text, more) }
 // text and tools are small shared helpers, which import nothing but words and ports.
 // Those in tools touch files or time: packages that are pure may not have them.
 var (
-	text  = []string{"internal/quantile", "internal/redact", "internal/textline"}
+	text  = []string{"internal/quantile", "internal/redact", "internal/termtext", "internal/textline"}
 	tools = []string{"internal/atomicfile", "internal/flock", "internal/wait"}
 )
 
@@ -39,6 +39,7 @@ var rules = []rule{
 	{"internal/flock", []string{"internal/wait"}, "file locks import nothing internal but how to wait"},
 	{"internal/wait", nil, "waiting imports nothing internal"},
 	{"internal/quantile", []string{"internal/port"}, "quantiles import the ports' histograms only"},
+	{"internal/termtext", nil, "text helpers import nothing internal"},
 	{"internal/textline", nil, "text helpers import nothing internal"},
 	{"internal/ocilayout", []string{"internal/delivery"}, "reading image layouts needs digests only"},
 	{"internal/blob", nil, "reading blobs imports nothing internal"},

@@ -28,6 +28,7 @@ type Command struct {
 	TerminalWidth func() int
 	Zone          *time.Location // of the user; default: the machine's
 
+	terminal  terminal
 	json      bool
 	output    string
 	directory string
@@ -38,6 +39,7 @@ type Command struct {
 
 // Main runs the command and returns the exit code. ctx ends on Ctrl-C.
 func (c *Command) Main(ctx context.Context) int {
+	defer c.cleanOutput()()
 	root := c.root()
 	root.SetArgs(c.Args)
 	root.SetOut(c.Stdout)
@@ -132,7 +134,7 @@ func (c *Command) fail(ctx context.Context, cmd *cobra.Command, err error) int {
 	}
 	fmt.Fprintf(c.Stderr, "slipway: %s\n", render.Indent(err.Error()))
 	if h := fault.HintOf(err); h != "" {
-		fmt.Fprintf(c.Stderr, "  -> %s\n", h)
+		fmt.Fprintf(c.Stderr, "  -> %s\n", render.Indent(h))
 	}
 	return code
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-cd/slipway/internal/app"
+	"github.com/slipway-cd/slipway/internal/cli/render"
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
@@ -64,6 +65,6 @@ func (c *Command) printExisting(e *app.ExistingView) {
 		fmt.Fprintln(c.Stdout)
 	}
 	for _, note := range e.Notes {
-		fmt.Fprintf(c.Stdout, "  note: %s\n", note)
+		fmt.Fprintf(c.Stdout, "  note: %s\n", render.Indent(note))
 	}
 }

@@ -15,6 +15,9 @@ func (c *Command) logs() *cobra.Command {
 	var lines int
 	cmd := &cobra.Command{
 		Use: "logs RUN [STEP] | logs --env ENV", Short: "Show the output of a run's steps, or of the service", Args: argsBetween(0, 2),
+		Long: "Show the output of a run's steps, or of the service. Control sequences of a terminal,\n" +
+			"colors too, and overrides of the text's direction are left out: they could change what\n" +
+			"stands on the screen. The files in the state folder have them.",
 		Example: "  slipway logs latest\n  slipway logs latest train -f\n  slipway logs --env prod",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if env != "" {

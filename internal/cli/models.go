@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-cd/slipway/internal/app"
+	"github.com/slipway-cd/slipway/internal/cli/render"
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
@@ -94,7 +95,7 @@ func (c *Command) printModel(m app.ModelDetails) {
 		fmt.Fprintf(out, "  run       %s, commit %s\n", m.Lineage.Run, delivery.Commit{SHA: m.Lineage.Commit}.Short())
 	}
 	if !m.Lineage.AddedBy.IsZero() {
-		fmt.Fprintf(out, "  added     by %s: %s\n", m.Lineage.AddedBy, m.Lineage.Why)
+		fmt.Fprintf(out, "  added     by %s: %s\n", m.Lineage.AddedBy, render.Indent(m.Lineage.Why))
 	}
 	for _, d := range m.Deployments {
 		fmt.Fprintf(out, "  deployed  %s in %s\n", d.Release, d.Environment)

@@ -1,20 +1,44 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 
 	"github.com/slipway-cd/slipway/internal/cli/render"
+	"github.com/slipway-cd/slipway/internal/termtext"
 )
+
+// terminal is where a run's lines go, which are colored and redrawn in place. All other
+// output is cleaned.
+type terminal struct{ stdout, stderr io.Writer }
+
+// cleanOutput makes all that the command prints safe to show, whoever wrote it: no text of
+// a log, a cluster or a repository moves the cursor or colors a line. What package render
+// draws goes around it, and is cleaned there. The function that it returns prints what is
+// held back.
+func (c *Command) cleanOutput() (flush func()) {
+	c.terminal = terminal{c.Stdout, c.Stderr}
+	stdout, stderr := termtext.NewWriter(c.Stdout), termtext.NewWriter(c.Stderr)
+	c.Stdout, c.Stderr = stdout, stderr
+	return func() {
+		_ = stdout.Close() // of a reader that is gone
+		_ = stderr.Close()
+		c.Stdout, c.Stderr = c.terminal.stdout, c.terminal.stderr
+	}
+}
 
 // printJSON writes one JSON document: on one line where events came before it,
 // indented otherwise.
 func (c *Command) printJSON(doc any) {
-	enc := json.NewEncoder(c.Stdout)
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	if events := c.App.Sink != nil; !events {
 		enc.SetIndent("", "  ")
 	}
 	_ = enc.Encode(doc)
+	_, _ = c.Stdout.Write(termtext.JSON(out.Bytes()))
 }
 
 // startProgress connects the events of a run to the terminal, the log or the JSON
@@ -25,7 +49,7 @@ func (c *Command) startProgress() (stop func()) {
 		return func() {}
 	}
 	if c.isTerminal() {
-		live := render.NewLive(c.Stderr, c.TerminalWidth, c.App.Clock, c.color())
+		live := render.NewLive(c.terminal.stderr, c.TerminalWidth, c.App.Clock, c.color())
 		c.App.Sink = live
 		return live.Close
 	}

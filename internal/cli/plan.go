@@ -7,7 +7,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-cd/slipway/internal/app"
+	"github.com/slipway-cd/slipway/internal/cli/render"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/termtext"
 )
 
 func (c *Command) plan() *cobra.Command {
@@ -73,11 +75,11 @@ func (c *Command) printPlan(p app.PlanView) {
 	}
 	fmt.Fprintln(c.Stdout)
 	for _, note := range p.Notes {
-		fmt.Fprintf(c.Stdout, "note: %s\n", note)
+		fmt.Fprintf(c.Stdout, "note: %s\n", render.Indent(note))
 	}
 	c.printDrift(p.Drift, "")
 	if p.Skip != "" {
-		fmt.Fprintf(c.Stdout, "nothing to do: %s\n", p.Skip)
+		fmt.Fprintf(c.Stdout, "nothing to do: %s\n", render.Indent(p.Skip))
 		return
 	}
 	if ch := p.Changed; ch != nil && len(ch.Paths) > 0 {
@@ -93,7 +95,7 @@ func (c *Command) printPlan(p app.PlanView) {
 	}
 	c.printTable("STEP ACTION NEEDS WHY", rows)
 	for _, warning := range p.Warnings {
-		fmt.Fprintf(c.Stdout, "warning: %s\n", warning)
+		fmt.Fprintf(c.Stdout, "warning: %s\n", render.Indent(warning))
 	}
 	if p.Existing != nil {
 		fmt.Fprintf(c.Stdout, "\n%s serves in %s and no run has deployed it; it becomes release 0, which a failed deploy returns to:\n", p.Service, p.Environment)
@@ -109,9 +111,9 @@ func (c *Command) printProblems(all []app.Problem) {
 	}
 	fmt.Fprintf(c.Stderr, "slipway: %s: a run would fail\n", count(len(all), "problem"))
 	for i, p := range all {
-		fmt.Fprintf(c.Stderr, "%3d. %s\n", i+1, p.Text)
+		fmt.Fprintf(c.Stderr, "%3d. %s\n", i+1, render.Indent(p.Text))
 		if p.Hint != "" {
-			fmt.Fprintf(c.Stderr, "     -> %s\n", p.Hint)
+			fmt.Fprintf(c.Stderr, "     -> %s\n", render.Indent(p.Hint))
 		}
 	}
 }
@@ -128,7 +130,7 @@ func (c *Command) printChanges(p app.PlanView) {
 		if ch.Action != "change" {
 			continue // a whole new object is in the manifests
 		}
-		for line := range strings.Lines(ch.Diff) {
+		for line := range strings.Lines(termtext.String(ch.Diff)) {
 			fmt.Fprintf(c.Stdout, "    %s\n", strings.TrimSuffix(line, "\n"))
 		}
 	}

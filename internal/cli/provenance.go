@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/slipway-cd/slipway/internal/cli/render"
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
@@ -22,12 +23,12 @@ func (c *Command) verifyProvenance(ctx context.Context, id delivery.ReleaseID, e
 	}
 	fmt.Fprintf(c.Stdout, "%s  %s\n", p.Verdict, p.Release)
 	for _, check := range p.Checks {
-		fmt.Fprintf(c.Stdout, "  %s  %-20s  %s\n", checkMark(check.Verdict, check.Required), check.Name, check.Text)
+		fmt.Fprintf(c.Stdout, "  %s  %-20s  %s\n", checkMark(check.Verdict, check.Required), check.Name, render.Indent(check.Text))
 		for _, d := range check.Details {
-			fmt.Fprintf(c.Stdout, "%28s%s\n", "", d)
+			fmt.Fprintf(c.Stdout, "%28s%s\n", "", render.Indent(d))
 		}
 		if check.Required && check.Hint != "" {
-			fmt.Fprintf(c.Stdout, "%28s-> %s\n", "", check.Hint)
+			fmt.Fprintf(c.Stdout, "%28s-> %s\n", "", render.Indent(check.Hint))
 		}
 	}
 	return nil

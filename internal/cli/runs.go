@@ -82,7 +82,7 @@ func (c *Command) showRun() *cobra.Command {
 }
 
 func (c *Command) printRun(run app.RunDetails) {
-	lines := &render.Lines{W: c.Stdout, Color: c.color()}
+	lines := &render.Lines{W: c.terminal.stdout, Color: c.color()}
 	for _, e := range run.Events {
 		lines.Emit(e)
 	}

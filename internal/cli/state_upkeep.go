@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-cd/slipway/internal/app"
+	"github.com/slipway-cd/slipway/internal/cli/render"
 )
 
 func (c *Command) verifyState() *cobra.Command {
@@ -51,7 +52,7 @@ func (c *Command) printVerification(v app.StateVerification) {
 	}
 	fmt.Fprintf(c.Stdout, "%s: %s, %d snapshots, %d blobs (%s)\n", v.Location, entries, v.Snapshots, v.Blobs.Objects, formatSize(v.Blobs.Bytes))
 	for _, p := range v.Problems {
-		fmt.Fprintf(c.Stdout, "problem: %s\n", p.Problem)
+		fmt.Fprintf(c.Stdout, "problem: %s\n", render.Indent(p.Problem))
 		if p.Hint != "" {
 			fmt.Fprintf(c.Stdout, "  -> %s\n", p.Hint)
 		}

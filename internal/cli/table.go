@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/textline"
 )
 
 // printTable writes rows in columns, each on one line: the lines of a log in a reason
@@ -17,7 +18,7 @@ func (c *Command) printTable(header string, rows [][]string) {
 		cells := make([]string, len(r))
 		for i, text := range r {
 			text, _, _ = strings.Cut(text, delivery.LogHeading)
-			cells[i] = strings.Join(strings.FieldsFunc(text, func(c rune) bool { return c == '\n' || c == '\t' }), " ")
+			cells[i] = textline.Printable(text, 0)
 		}
 		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-cd/slipway/internal/app"
+	"github.com/slipway-cd/slipway/internal/cli/render"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -40,7 +41,7 @@ func (c *Command) printUp(st app.Status) {
 	case st.DeploysNothing:
 	case len(st.History) > 0 && st.History[0].State == delivery.Removed:
 		d := st.History[0]
-		fmt.Fprintf(c.Stdout, "%s  down since %s (%s): deploy it again with `%s`\n", st.Environment, c.formatTime(d.EndedAt), d.Reason, deployAgain(st.Environment))
+		fmt.Fprintf(c.Stdout, "%s  down since %s (%s): deploy it again with `%s`\n", st.Environment, c.formatTime(d.EndedAt), render.Indent(d.Reason), deployAgain(st.Environment))
 	default:
 		fmt.Fprintf(c.Stdout, "%s  nothing deployed: deploy the commit with `slipway run --env %s`\n", st.Environment, st.Environment)
 	}

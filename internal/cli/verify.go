@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/slipway-cd/slipway/internal/cli/render"
 	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
@@ -41,10 +42,10 @@ should, but differs from the record.`,
 				c.printJSON(v)
 				return nil
 			}
-			fmt.Fprintf(c.Stdout, "%s  %s in %s: %s\n", v.Verdict, v.Release, v.Environment, v.Summary)
+			fmt.Fprintf(c.Stdout, "%s  %s in %s: %s\n", v.Verdict, v.Release, v.Environment, render.Indent(v.Summary))
 			c.printDrift(v.Drift, v.Environment)
 			for _, note := range v.Notes {
-				fmt.Fprintln(c.Stdout, "  "+note)
+				fmt.Fprintln(c.Stdout, "  "+render.Indent(note))
 			}
 			return nil
 		},

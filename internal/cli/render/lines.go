@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/termtext"
 )
 
 // Lines writes one plain line for everything that matters.
@@ -28,6 +29,7 @@ type Lines struct {
 func (l *Lines) Emit(e event.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	e = clean(e)
 	if e.Kind == event.StepFinished && e.Outcome == delivery.OutcomeSkipped && strings.HasPrefix(e.Text, notRunPrefix) {
 		l.told.notRun = append(l.told.notRun, e.Step)
 		return
@@ -58,10 +60,10 @@ func (l *Lines) line(e event.Event) string {
 	paint := painter{l.Color}
 	switch e.Kind {
 	case event.RunQueued, event.Notice:
-		return paint.dim("  · ") + e.Text
+		return paint.dim("  · ") + Indent(e.Text)
 	case event.RunStarted:
 		l.told = told{}
-		return paint.bold(fmt.Sprintf("run %s -> %s", e.Run, e.Environment)) + suffix(e.Text)
+		return paint.bold(fmt.Sprintf("run %s -> %s", e.Run, e.Environment)) + suffix(Indent(e.Text))
 	case event.StepFinished:
 		if isUndo(e.Step) && e.Outcome == delivery.OutcomeSkipped {
 			return "" // there was nothing to take back
@@ -72,13 +74,25 @@ func (l *Lines) line(e event.Event) string {
 			return ""
 		}
 		l.told.gate(e)
-		return paint.verdict(e.GateResult.Verdict) + " " + e.GateResult.Gate + paint.dim(suffix(Indent(e.GateResult.Evidence)))
+		return paint.verdict(e.GateResult.Verdict) + " " + Indent(e.GateResult.Gate) + paint.dim(suffix(Indent(e.GateResult.Evidence)))
 	case event.DeploymentChanged:
 		return paint.dim("  ⚑ ") + Indent(e.Text)
 	case event.RunFinished:
 		return paint.mark(e.Outcome) + " " + paint.bold(string(e.Outcome)) + suffix(Indent(l.told.run(e))) + l.told.hint(e.Hint)
 	}
 	return ""
+}
+
+// clean returns the event with texts that a terminal only shows. They come from the
+// project's commands, from servers and clusters.
+func clean(e event.Event) event.Event {
+	e.Text, e.Hint, e.Step = termtext.String(e.Text), termtext.String(e.Hint), printable(e.Step)
+	if e.GateResult != nil {
+		g := *e.GateResult
+		g.Gate, g.Evidence = termtext.String(g.Gate), termtext.String(g.Evidence)
+		e.GateResult = &g
+	}
+	return e
 }
 
 // isIgnored reports whether a gate's result decides nothing: smoke checks that do not
@@ -99,8 +113,10 @@ func (l *Lines) ending(e event.Event) string {
 	return text
 }
 
-// Indent sets off the lines of a log that follow the first line of a text.
+// Indent sets off the lines of a log that follow the first line of a text: none of them
+// looks like a line of the command itself.
 func Indent(text string) string {
+	text = termtext.String(text)
 	first, rest, more := strings.Cut(text, "\n")
 	if !more {
 		return text
@@ -126,7 +142,7 @@ func hint(s string) string {
 	if s == "" {
 		return ""
 	}
-	return "\n    -> " + s
+	return "\n    -> " + Indent(s)
 }
 
 func took(e event.Event) string {
@@ -148,7 +164,7 @@ func (j *JSON) Emit(e event.Event) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if b, err := json.Marshal(e); err == nil {
-		fmt.Fprintf(j.W, "%s\n", b)
+		fmt.Fprintf(j.W, "%s\n", termtext.JSON(b))
 	}
 }
 

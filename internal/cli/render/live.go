@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/termtext"
 )
 
 // Live shows finished steps as lines that stay, and below them the steps that
@@ -57,7 +58,7 @@ func (l *Live) Emit(e event.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.wipe()
-	l.running.take(e, e.Time)
+	l.running.take(clean(e), e.Time)
 	l.lines.Emit(e)
 	l.draw()
 }
@@ -87,15 +88,10 @@ func (l *Live) draw() {
 	}
 }
 
-// printable drops control characters: output of tools must not move the cursor.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return -1
-		}
-		return r
-	}, s)
-}
+// printable returns s as one line that a terminal only shows.
+func printable(s string) string { return oneLine.Replace(termtext.String(s)) }
+
+var oneLine = strings.NewReplacer("\n", " ", "\t", " ")
 
 func cut(s string, width int) string {
 	r := []rune(s)

@@ -54,6 +54,7 @@ func NewPiped(w io.Writer, now func() time.Time) *Piped {
 func (p *Piped) Emit(e event.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	e = clean(e)
 	p.running.take(e, p.now())
 	if e.Kind == event.StepStarted {
 		p.lines.Flush()

@@ -28,7 +28,7 @@ func TestWrap(t *testing.T) {
 		"cut after lines":   {"one two three four five six", 10, 2, []string{"one two", "three fou…"}, true},
 		"a word too long":   {"abcdefghijklmnop", 10, 3, []string{"abcdefghij", "klmnop"}, false},
 		"line breaks":       {"one\n\ttwo\r\n  three", 20, 1, []string{"one two three"}, false},
-		"control sequences": {"\x1b[31mred", 20, 1, []string{"[31mred"}, false},
+		"control sequences": {"\x1b[31mred", 20, 1, []string{"red"}, false},
 		"other letters":     {"thử nghiệm", 10, 1, []string{"thử nghiệm"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
