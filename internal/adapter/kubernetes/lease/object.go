@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
+	"github.com/slipway-cd/slipway/internal/textline"
 )
 
 // object is a Lease as it was read. resourcelock.LeaseLock of client-go would do,
@@ -55,12 +56,15 @@ func (o *object) transitions() int64 {
 
 // describe names the holder for people.
 func (o *object) describe() string {
-	text := "run " + o.holder()
+	text := "run " + textline.Printable(o.holder(), maxName)
 	if host := o.GetAnnotations()[labels.Host]; host != "" {
-		text += " on " + host
+		text += " on " + textline.Printable(host, maxName)
 	}
 	return text
 }
+
+// maxName is how much is shown of what others wrote into the lease, in characters.
+const maxName = 100
 
 // record is what a holder writes.
 type record struct {
