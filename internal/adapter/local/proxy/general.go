@@ -12,6 +12,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/textline"
 )
 
 // New returns a proxy without a pool, which responds with 503 until Switch.
@@ -121,10 +122,23 @@ func (p *Proxy) explain(r *route, method, path string, err error) (status int, t
 	if r.pool != nil {
 		release = r.pool.release
 	}
-	p.cfg.Log.Printf("%s %s: release %q: %v", method, path, release, err)
+	p.cfg.Log.Printf("%s %q: release %q: %s", textline.Printable(method, maxLogged), shorten(path), release, textline.Printable(err.Error(), maxLogged))
 	status = http.StatusBadGateway
 	if isNoReplicaError(err) {
 		status = http.StatusServiceUnavailable
 	}
 	return status, fmt.Sprintf("slipway: release %q: %v", release, err)
+}
+
+// maxLogged is how much of a text is logged: a client chooses method and path, and must
+// not fill the disk with them.
+const maxLogged = 200
+
+// shorten cuts what a client sent. It is quoted where it is logged: a line feed in it
+// would begin a line that looks like one of the supervisor.
+func shorten(text string) string {
+	if len(text) > maxLogged {
+		return text[:maxLogged] + "..."
+	}
+	return text
 }
