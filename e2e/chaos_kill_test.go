@@ -69,6 +69,7 @@ var scenarios = []scenario{
 // Kills slipway at random moments of deploys and rollbacks, and sometimes its
 // supervisor. SLIPWAY_E2E_SEED repeats the choices of an earlier run.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	seed := envNumber(t, "SLIPWAY_E2E_SEED", uint64(time.Now().UnixNano()))
 	kills := int(envNumber(t, "SLIPWAY_E2E_KILLS", minKills))
 	for i := range 2 {

@@ -46,6 +46,7 @@ type kubeChaos struct {
 // Kills slipway at random moments of deploys and rollbacks in a cluster: in the end,
 // exactly one recorded release is running, and no request fails.
 func TestKubeKill(t *testing.T) {
+	t.Parallel()
 	seed := envNumber(t, "SLIPWAY_E2E_SEED", uint64(time.Now().UnixNano()))
 	kills := int(envNumber(t, "SLIPWAY_E2E_KUBE_KILLS", kubeKills))
 	for i, strategy := range []string{"rolling", "blue_green"} {

@@ -37,6 +37,7 @@ func ofKind(k string) func(runEvent) bool { return func(e runEvent) bool { retur
 // Runs of one environment run one after the other in order of arrival, and a waiting run
 // names the one that it waits for.
 func TestQueue_Order(t *testing.T) {
+	t.Parallel()
 	for _, n := range []int{2, 5} {
 		t.Run(fmt.Sprint(n, " runs"), func(t *testing.T) {
 			t.Parallel()

@@ -66,6 +66,7 @@ func stored(t *testing.T, commit string) *project {
 // Reads what an older slipway stored, and finishes what it left unfinished: records,
 // cached results, a run that waits for approval, and one whose process was killed.
 func TestStoredState(t *testing.T) {
+	t.Parallel()
 	p := stored(t, "16ee5d5")
 
 	s := p.status("prod")

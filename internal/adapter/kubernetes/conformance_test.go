@@ -73,11 +73,12 @@ func (n testNamespace) kubectl(args ...string) string {
 	return out
 }
 
-// target returns the target of one Slipway that deploys into the namespace.
+// target returns the target of one Slipway that deploys into the namespace. Pods may
+// take some seconds to be ready while other tests start theirs.
 func (n testNamespace) target() *kubernetes.Target {
 	n.t.Helper()
 	return n.targetWith(kubernetes.Config{
-		Timeouts: readiness.Timeouts{Ready: 3 * time.Second},
+		Timeouts: readiness.Timeouts{Ready: 15 * time.Second},
 		Lease:    lease.Timing{LeaseDuration: 4 * time.Second},
 	})
 }
@@ -206,40 +207,49 @@ func fixture(t *testing.T, strategy delivery.Strategy) porttest.TargetFixture {
 }
 
 func TestTarget_Conformance(t *testing.T) {
+	t.Parallel()
 	for _, strategy := range []delivery.Strategy{delivery.Rolling, delivery.BlueGreen} {
 		t.Run(string(strategy), func(t *testing.T) {
+			t.Parallel()
 			porttest.TestTarget(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, strategy) })
 		})
 	}
 }
 
 func TestTarget_Finalizer(t *testing.T) {
+	t.Parallel()
 	for _, strategy := range []delivery.Strategy{delivery.Rolling, delivery.BlueGreen} {
 		t.Run(string(strategy), func(t *testing.T) {
+			t.Parallel()
 			porttest.TestFinalizer(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, strategy) })
 		})
 	}
 }
 
 func TestTarget_DriftReporter(t *testing.T) {
+	t.Parallel()
 	porttest.TestDriftReporter(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, delivery.Rolling) })
 }
 
 func TestTarget_TrafficSplitter(t *testing.T) {
+	t.Parallel()
 	porttest.TestTrafficSplitter(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, delivery.Canary) })
 }
 
 func TestTarget_MetricsComparer(t *testing.T) {
+	t.Parallel()
 	porttest.TestMetricsComparer(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, delivery.Canary) })
 }
 
 func TestTarget_TrafficReporter(t *testing.T) {
+	t.Parallel()
 	porttest.TestTrafficReporter(t, func(t *testing.T) porttest.TargetFixture { return fixture(t, delivery.Rolling) })
 }
 
 // TestTarget_Identifier: the intruder is any pod of the service that may come, once the
 // Service's selector no longer names the release.
 func TestTarget_Identifier(t *testing.T) {
+	t.Parallel()
 	porttest.TestIdentifier(t, func(t *testing.T) porttest.IdentifierFixture {
 		n := newTestNamespace(t)
 		target := n.target()
@@ -259,6 +269,7 @@ func TestTarget_Identifier(t *testing.T) {
 }
 
 func TestTarget_HistoryStore(t *testing.T) {
+	t.Parallel()
 	porttest.TestHistoryStore(t, func(t *testing.T) porttest.HistoryStoreFixture {
 		n := newTestNamespace(t)
 		var last *kubernetes.Target
@@ -323,6 +334,7 @@ func (n testNamespace) damage(t *testing.T, id delivery.ReleaseID, way int) bool
 
 // TestTarget_LogAnchor: with the role, which may not update.
 func TestTarget_LogAnchor(t *testing.T) {
+	t.Parallel()
 	porttest.TestLogAnchor(t, func(t *testing.T) porttest.LogAnchorFixture {
 		n := newTestNamespace(t)
 		return porttest.LogAnchorFixture{

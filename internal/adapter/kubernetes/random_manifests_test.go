@@ -25,6 +25,7 @@ const (
 // Every call ends with a verdict, the right release serves, and no request is lost.
 // SLIPWAY_E2E_SEED repeats a draw; a set depends on the seed and its number alone.
 func TestTargets_RandomManifests(t *testing.T) {
+	t.Parallel()
 	seed := numberFromEnv(t, "SLIPWAY_E2E_SEED", uint64(time.Now().UnixNano()))
 	sets := int(numberFromEnv(t, "SLIPWAY_E2E_SETS", randomSets))
 	t.Logf("SLIPWAY_E2E_SEED=%d repeats these choices", seed)
