@@ -83,7 +83,7 @@ func BuildIngress(ctx context.Context, c Config) (string, error) {
 	binary := filepath.Join(filepath.Dir(kubernetes), "traefik")
 	p := program{
 		path: binary, module: module, pkg: "github.com/traefik/traefik/v3/cmd/traefik", flags: "-s -w",
-		also: []string{"ext/*.go", "acme/*/*.go", "acme/*/*/*.go"},
+		also: []string{"ext/*.go", "acme/*/*.go", "acme/*/*/*.go", "aws/*/*.go", "aws/*/*/*.go", "github/*/*.go", "yaegi/*/*.go", "yaegi/*/*/*.go"},
 	}
 	if err := buildAll(ctx, binary+".lock", c, p); err != nil {
 		return "", err
