@@ -19,8 +19,8 @@ func with(more ...string) []string { return slices.Concat(words, text, more) }
 // text and tools are small shared helpers, which import nothing but words and ports.
 // Those in tools touch files or time: packages that are pure may not have them.
 var (
-	text  = []string{"internal/quantile", "internal/redact", "internal/termtext", "internal/textline"}
-	tools = []string{"internal/atomicfile", "internal/flock", "internal/wait"}
+	text  = []string{"internal/environ", "internal/quantile", "internal/redact", "internal/termtext", "internal/textline"}
+	tools = []string{"internal/atomicfile", "internal/dumpable", "internal/flock", "internal/wait"}
 )
 
 func withTools(more ...string) []string { return with(slices.Concat(tools, more)...) }
@@ -40,6 +40,8 @@ var rules = []rule{
 	{"internal/wait", nil, "waiting imports nothing internal"},
 	{"internal/quantile", []string{"internal/port"}, "quantiles import the ports' histograms only"},
 	{"internal/termtext", nil, "text helpers import nothing internal"},
+	{"internal/environ", nil, "the list of inherited variables is data"},
+	{"internal/dumpable", nil, "a flag of the process imports nothing internal"},
 	{"internal/textline", nil, "text helpers import nothing internal"},
 	{"internal/ocilayout", []string{"internal/delivery"}, "reading image layouts needs digests only"},
 	{"internal/blob", nil, "reading blobs imports nothing internal"},

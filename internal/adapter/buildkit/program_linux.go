@@ -81,7 +81,7 @@ func (d *daemon) version(ctx context.Context) (string, error) {
 		}
 	}
 	cmd := exec.CommandContext(ctx, d.program, "--version")
-	cmd.WaitDelay = versionWaitDelay
+	cmd.Env, cmd.WaitDelay = []string{"PATH=" + searchPath()}, versionWaitDelay
 	out, err := cmd.Output()
 	words := strings.Fields(string(out)) // buildkitd github.com/moby/buildkit v0.34.2 COMMIT
 	act := "get the version of " + d.program

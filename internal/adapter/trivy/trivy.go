@@ -11,10 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/slipway-cd/slipway/internal/environ"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/flock"
 	"github.com/slipway-cd/slipway/internal/ocilayout"
@@ -166,19 +166,13 @@ func (s *Scanner) start(ctx context.Context, program, dir string, out, errs *byt
 	return cmd.Run()
 }
 
-// scanEnviron removes the settings that would hide findings.
+// scanEnviron is the environment of trivy: without the settings that would hide
+// findings, and without what it has no use for, which may be a secret.
 func scanEnviron(all []string) []string {
 	if all == nil {
 		all = os.Environ()
 	}
-	kept := make([]string, 0, len(all)+2)
-	for _, kv := range all {
-		name, _, _ := strings.Cut(kv, "=")
-		if !strings.HasPrefix(name, "TRIVY_") || slices.Contains(allowedVariables(), name) {
-			kept = append(kept, kv)
-		}
-	}
-	return append(kept, "TRIVY_DISABLE_TELEMETRY=true", "TRIVY_SKIP_VERSION_CHECK=true")
+	return append(environ.Inherited(all, allowedVariables()...), "TRIVY_DISABLE_TELEMETRY=true", "TRIVY_SKIP_VERSION_CHECK=true")
 }
 
 // allowedVariables returns the settings for the location of the database and
@@ -188,6 +182,7 @@ func allowedVariables() []string {
 		"TRIVY_CACHE_DIR", "TRIVY_CACHE_BACKEND", "TRIVY_DB_REPOSITORY", "TRIVY_JAVA_DB_REPOSITORY", "TRIVY_SKIP_DB_UPDATE",
 		"TRIVY_SKIP_JAVA_DB_UPDATE", "TRIVY_OFFLINE_SCAN", "TRIVY_INSECURE", "TRIVY_USERNAME", "TRIVY_PASSWORD",
 		"TRIVY_REGISTRY_TOKEN", "TRIVY_CACERT",
+		"DOCKER_CONFIG", // where `docker login` keeps what signs in to a registry
 	}
 }
 

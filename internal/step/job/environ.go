@@ -8,26 +8,19 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/slipway-cd/slipway/internal/environ"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
-
-// inheritedVariables are those that a command inherits from Slipway's own
-// environment: what tools need to be found and to find their caches. Everything
-// else, credentials above all, must be listed in the step's env, so that a
-// command does the same on every machine and sees no secret that it was not
-// given.
-var inheritedVariables = regexp.MustCompile(`^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_.+|LANGUAGE|TZ|TMPDIR|XDG_.+` +
-	`|(HTTP|HTTPS|NO|ALL)_PROXY|(http|https|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE` +
-	`|GO[A-Z0-9_]*|CGO_.+|CC|CXX|LD_LIBRARY_PATH|PKG_CONFIG_PATH` +
-	`|VIRTUAL_ENV|PYTHON.*|PIP_.+|UV_.+|CONDA_.+|JAVA_HOME|NODE_PATH|CUDA_.+|NVIDIA_.+|OMP_.+)$`)
 
 // EnvironFunc returns the environment in which "${NAME}" is looked up; nil means
 // os.Environ.
 type EnvironFunc func() []string
 
 // BuildEnv returns the complete environment of a command, sorted: the inherited
-// variables, then the user's with every "${NAME}" expanded, then Slipway's. A
-// name that is not set is fault.Invalid.
+// variables, then the user's with every "${NAME}" expanded, then Slipway's. Everything
+// else, credentials above all, must be listed in the step's env, so that a command does
+// the same on every machine and sees no secret that it was not given. A name that is
+// not set is fault.Invalid.
 func BuildEnv(base EnvironFunc, user, slipway map[string]string) ([]string, error) {
 	if base == nil {
 		base = os.Environ
@@ -36,7 +29,7 @@ func BuildEnv(base EnvironFunc, user, slipway map[string]string) ([]string, erro
 	for _, kv := range base() {
 		name, value, _ := strings.Cut(kv, "=")
 		variables[name] = value
-		if inheritedVariables.MatchString(name) {
+		if environ.Inherits(name) {
 			env[name] = value
 		}
 	}
