@@ -15,6 +15,8 @@ var unasked = map[string]string{
 	"internal/adapter/buildkit store.Info":         "looks at a file",
 	"internal/adapter/buildkit store.Writer":       "creates a file",
 
+	"internal/adapter/ko RunBuild": "is a process of its own",
+
 	"internal/adapter/kubernetes Target.Export":     "writes manifests",
 	"internal/adapter/kubernetes Target.Render":     "reads manifests",
 	"internal/adapter/kubernetes Target.Unlock":     "calls Lease.Release, or does nothing",

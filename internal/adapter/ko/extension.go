@@ -1,12 +1,18 @@
 package ko
 
 import (
+	"context"
+	"io"
+	"os"
 	"path"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/port"
 )
+
+// BuildCommand is the internal command that builds.
+const BuildCommand = "build-go"
 
 // Section is image.build in slipway.yaml, for a Go program.
 type Section struct {
@@ -18,7 +24,12 @@ type Section struct {
 func Extension() extension.Builder {
 	return extension.Builder{
 		Kind: "go", Example: "go: ./cmd/api", Section: extension.SectionOf(check), Inline: true,
-		New: func(extension.Host) (port.Builder, error) { return New(Config{}), nil },
+		New: func(h extension.Host) (port.Builder, error) {
+			return New(Config{Command: []string{h.Executable, BuildCommand}}), nil
+		},
+		Commands: []extension.Command{{Name: BuildCommand, Run: func(ctx context.Context, _ []string, log io.Writer) int {
+			return RunBuild(ctx, os.Stdin, os.Stdout, log)
+		}}},
 	}
 }
 

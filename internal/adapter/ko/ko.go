@@ -31,13 +31,16 @@ const Version = "0.19.1"
 // machine.
 type Config struct {
 	Arch string // default: this machine's
+	// Command is a program with arguments that calls RunBuild. Default: this program
+	// with BuildCommand.
+	Command []string
 }
 
 // Builder implements port.Builder. It is safe for concurrent use; builds run one
 // at a time because the toolchain uses all processors.
 type Builder struct {
-	arch string
-	base func() (v1.Image, error)
+	arch    string
+	command []string
 
 	building chan struct{} // holds a value while a build runs
 
@@ -62,7 +65,13 @@ func New(c Config) *Builder {
 	if c.Arch == "" {
 		c.Arch = runtime.GOARCH
 	}
-	return &Builder{arch: c.Arch, building: make(chan struct{}, 1), base: sync.OnceValues(func() (v1.Image, error) { return baseImage(c.Arch) })}
+	if len(c.Command) == 0 {
+		c.Command = []string{os.Args[0], BuildCommand}
+		if self, err := os.Executable(); err == nil {
+			c.Command[0] = self
+		}
+	}
+	return &Builder{arch: c.Arch, command: c.Command, building: make(chan struct{}, 1)}
 }
 
 // Fingerprint identifies the toolchain and everything else that determines the
@@ -93,7 +102,7 @@ func (b *Builder) version(ctx context.Context) (string, error) {
 		return k.version, nil
 	}
 	cmd := exec.CommandContext(ctx, path, "env", "GOVERSION") // it may download the toolchain that go.mod names
-	cmd.WaitDelay = waitDelay
+	cmd.Env, cmd.WaitDelay = toolEnviron(), waitDelay
 	out, err := cmd.Output()
 	if err != nil {
 		return "", err
@@ -122,11 +131,7 @@ func (b *Builder) Build(ctx context.Context, o port.BuildRequest, out io.Writer)
 	if _, err := exec.LookPath("go"); err != nil {
 		return port.BuiltImage{}, b.toolchainError(ctx, act, err)
 	}
-	img, err := b.compileAlone(ctx, o, at, out)
-	if err != nil {
-		return port.BuiltImage{}, buildError(ctx, act, err, out)
-	}
-	built, err := writeAtomically(img, o.Layout)
+	built, err := b.buildAlone(ctx, buildRequest{Module: at.module, Package: at.pkg, Arch: b.arch, Service: o.Service, Env: o.Env, Layout: o.Layout}, out)
 	if err != nil {
 		return port.BuiltImage{}, buildError(ctx, act, err, out)
 	}
@@ -134,30 +139,30 @@ func (b *Builder) Build(ctx context.Context, o port.BuildRequest, out io.Writer)
 }
 
 // compile runs the toolchain and assembles the image in memory.
-func (b *Builder) compile(ctx context.Context, o port.BuildRequest, at mainPackage, out io.Writer) (v1.Image, error) {
+func compile(ctx context.Context, r buildRequest, out io.Writer) (v1.Image, error) {
 	options := []build.Option{
 		build.WithBaseImages(func(context.Context, string) (refName, build.Result, error) {
-			base, err := b.base()
+			base, err := baseImage(r.Arch)
 			return scratch{}, base, err
 		}),
-		build.WithPlatforms("linux/" + b.arch),
+		build.WithPlatforms("linux/" + r.Arch),
 		build.WithDisabledSBOM(),
 		build.WithTrimpath(true),
 		build.WithCreationTime(v1.Time{Time: ocilayout.CreationTime()}),
 		build.WithKoDataCreationTime(v1.Time{Time: ocilayout.CreationTime()}),
 		build.WithUser(user),
-		build.WithConfig(map[string]build.Config{at.pkg: {
-			Env:     b.environment(o.Env),
+		build.WithConfig(map[string]build.Config{r.Package: {
+			Env:     environment(r),
 			Flags:   build.FlagArray{"-buildvcs=false"},
 			Ldflags: build.StringArray{"-s -w -buildid="},
 		}}),
 	}
-	builder, err := build.NewGo(ctx, at.module, options...)
+	builder, err := build.NewGo(ctx, r.Module, options...)
 	if err != nil {
 		return nil, err
 	}
 	defer redirectLog(out)()
-	result, err := builder.Build(ctx, build.StrictScheme+at.pkg)
+	result, err := builder.Build(ctx, build.StrictScheme+r.Package)
 	if err != nil {
 		return nil, err
 	}
@@ -165,19 +170,19 @@ func (b *Builder) compile(ctx context.Context, o port.BuildRequest, at mainPacka
 	if !ok {
 		return nil, fmt.Errorf("ko returned %T instead of an image", result)
 	}
-	return label(img, o.Service)
+	return label(img, r.Service)
 }
 
 // environment fixes what would otherwise depend on the user's settings. The
-// library adds the rest of this process's environment: the module proxy, the
-// caches, HOME.
-func (b *Builder) environment(of map[string]string) []string {
+// library adds the rest of this process's environment, which is toolEnviron: the
+// module proxy, the caches, HOME.
+func environment(r buildRequest) []string {
 	fixed := map[string]string{
-		"GOOS": "linux", "GOARCH": b.arch, "CGO_ENABLED": "0",
+		"GOOS": "linux", "GOARCH": r.Arch, "CGO_ENABLED": "0",
 		"GOAMD64": "v1", "GOARM64": "v8.0", "GOFIPS140": "off",
 		"GOFLAGS": "-buildvcs=false", // if empty, the user's `go env -w` would apply
 	}
-	for k, v := range of {
+	for k, v := range r.Env {
 		fixed[k] = v
 	}
 	env := make([]string, 0, len(fixed))
@@ -188,7 +193,7 @@ func (b *Builder) environment(of map[string]string) []string {
 }
 
 // redirectLog sends the library's output, which goes to the default logger, to
-// out. Builds run one at a time, so that the previous logger can be restored.
+// out, in a process that does nothing but one build.
 func redirectLog(out io.Writer) (restore func()) {
 	before, flags := log.Writer(), log.Flags()
 	log.SetOutput(out)
