@@ -14,12 +14,18 @@ import (
 	"github.com/slipway-cd/slipway/internal/app"
 	"github.com/slipway-cd/slipway/internal/catalog"
 	"github.com/slipway-cd/slipway/internal/cli"
+	"github.com/slipway-cd/slipway/internal/dumpable"
 )
 
 // version is stamped by the linker.
 var version = "dev"
 
 func main() {
+	// The first line, for this process holds secrets that its children, which run as the same user, are not given.
+	if err := dumpable.Clear(); err != nil {
+		fmt.Fprintln(os.Stderr, "slipway: protect this process from others of the same user:", err)
+		os.Exit(cli.ExitUsage)
+	}
 	if code, ok := catalog.RunInternal(os.Args[1:], os.Stderr); ok {
 		os.Exit(code)
 	}

@@ -2,10 +2,13 @@ package catalog
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/slipway-cd/slipway/internal/dumpable"
 )
 
 // RunInternal runs the internal command that args name (a supervisor, a
@@ -17,6 +20,12 @@ func RunInternal(args []string, out io.Writer) (code int, handled bool) {
 	for _, c := range Default().Commands() {
 		if c.Name != args[0] {
 			continue
+		}
+		if c.Dumpable {
+			if err := dumpable.Set(); err != nil {
+				fmt.Fprintf(out, "slipway %s: %v\n", c.Name, err)
+				return 1, true
+			}
 		}
 		ctx := context.Background()
 		if c.CatchSignals {

@@ -38,5 +38,8 @@ type Command struct {
 	// CatchSignals ends ctx with SIGTERM or an interrupt; otherwise they end the
 	// process, as usual.
 	CatchSignals bool
-	Run          func(ctx context.Context, args []string, out io.Writer) (exitCode int)
+	// Dumpable lets other processes of the same user read this one: it makes user
+	// namespaces, which an ordinary user can't otherwise (see package dumpable).
+	Dumpable bool
+	Run      func(ctx context.Context, args []string, out io.Writer) (exitCode int)
 }

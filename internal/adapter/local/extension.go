@@ -32,7 +32,7 @@ func Extension() extension.Target {
 }
 
 func command(name string) extension.Command {
-	return extension.Command{Name: name, CatchSignals: true, Run: func(ctx context.Context, args []string, out io.Writer) int {
+	return extension.Command{Name: name, CatchSignals: true, Dumpable: true, Run: func(ctx context.Context, args []string, out io.Writer) int {
 		code, _ := RunInternal(ctx, append([]string{name}, args...), out)
 		return code
 	}}

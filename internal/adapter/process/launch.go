@@ -1,6 +1,8 @@
 package process
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -8,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/slipway-cd/slipway/internal/environ"
 )
 
 // launchRunner starts a job's runner, argv and the job's folder, in a session of its own, and
@@ -24,16 +28,24 @@ func launchRunner(argv []string, folder string, env, secrets []string) error {
 		return err
 	}
 	defer parentEnd.Close()
+	orders, toRunner, err := os.Pipe()
+	if err != nil {
+		return errors.Join(err, childEnd.Close())
+	}
+	defer toRunner.Close()
 	cmd := exec.Command(argv[0], append(slices.Clone(argv[1:]), folder)...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles, cmd.SysProcAttr = folder, log, log, []*os.File{childEnd}, runnerAttr()
-	// The environment goes from process to process and never into a file.
-	cmd.Env = append(slices.Clone(env), jobVariable+"="+folder, secretsVariable+"="+strings.Join(secrets, ","))
+	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.ExtraFiles, cmd.SysProcAttr = folder, orders, log, log, []*os.File{childEnd}, runnerAttr()
+	cmd.Env = append(environ.Inherited(os.Environ()), jobVariable+"="+folder)
 	err = cmd.Start()
 	childEnd.Close()
+	orders.Close()
 	if err != nil {
 		return err
 	}
 	go func() { _ = cmd.Wait() }() // so that no zombie stays while this process lives
+	if err := json.NewEncoder(toRunner).Encode(jobEnvironment{Env: env, Secrets: secrets}); err != nil {
+		return fmt.Errorf("give the job's runner its environment: %w", err)
+	}
 	reply, err := io.ReadAll(io.LimitReader(parentEnd, 4096))
 	if err != nil {
 		return err
@@ -44,8 +56,23 @@ func launchRunner(argv []string, folder string, env, secrets []string) error {
 	return nil
 }
 
-// secretsVariable names the variables whose values the runner masks.
-const secretsVariable = "SLIPWAY_JOB_SECRETS" //nolint:gosec // a name, no secret
+// jobEnvironment goes from process to process by a pipe, and never into a file or
+// into the environment of the runner, where others of the same user could read it.
+type jobEnvironment struct {
+	Env     []string `json:"env"`     // of the command, "NAME=value"
+	Secrets []string `json:"secrets"` // names in Env whose values the runner masks
+}
+
+// values returns the values to mask.
+func (e jobEnvironment) values() []string {
+	var values []string
+	for _, kv := range e.Env {
+		if name, value, _ := strings.Cut(kv, "="); slices.Contains(e.Secrets, name) {
+			values = append(values, value)
+		}
+	}
+	return values
+}
 
 const (
 	readyReply    = "ready"

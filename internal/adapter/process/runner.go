@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +10,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -29,6 +29,13 @@ func RunJobProcess(args []string, mask func(secrets []string, w io.Writer) io.Wr
 	}
 	folder := args[0]
 	syscall.CloseOnExec(3) // the command must not keep the submitter waiting
+	var environment jobEnvironment
+	if err := json.NewDecoder(os.Stdin).Decode(&environment); err != nil {
+		fmt.Fprintln(submitter, "read the job's environment:", err)
+		submitter.Close()
+		return 1
+	}
+	os.Stdin.Close()
 	s, claim, err := claimJob(folder)
 	if err != nil {
 		fmt.Fprintln(submitter, err)
@@ -41,7 +48,7 @@ func RunJobProcess(args []string, mask func(secrets []string, w io.Writer) io.Wr
 		return 0
 	}
 	defer claim.Close()
-	if err := writeJSON(folder, statusFile, runMasked(folder, s, mask)); err != nil {
+	if err := writeJSON(folder, statusFile, runMasked(folder, s, environment, mask)); err != nil {
 		fmt.Fprintf(os.Stderr, "record the end of the job: %v\n", err)
 		return 1
 	}
@@ -73,13 +80,9 @@ func claimJob(folder string) (s jobSpec, claim *os.File, err error) {
 }
 
 // runMasked runs the command to its end, with its secrets kept out of the log.
-func runMasked(folder string, s jobSpec, mask func([]string, io.Writer) io.WriteCloser) endRecord {
-	var secrets []string
-	for _, name := range strings.Split(os.Getenv(secretsVariable), ",") {
-		secrets = append(secrets, os.Getenv(name))
-	}
-	out := mask(secrets, os.Stdout)
-	end := runJob(folder, s, out)
+func runMasked(folder string, s jobSpec, environment jobEnvironment, mask func([]string, io.Writer) io.WriteCloser) endRecord {
+	out := mask(environment.values(), os.Stdout)
+	end := runJob(folder, s, environment.Env, out)
 	if err := out.Close(); err != nil && end.Reason == "" {
 		end.Reason = "the end of its log was lost: " + err.Error()
 	}
@@ -87,10 +90,10 @@ func runMasked(folder string, s jobSpec, mask func([]string, io.Writer) io.Write
 }
 
 // runJob runs the command to its end.
-func runJob(folder string, s jobSpec, log io.Writer) endRecord {
+func runJob(folder string, s jobSpec, env []string, log io.Writer) endRecord {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	exit, err := NewCommands(Config{}).Run(ctx, port.Command{Run: s.Run, Dir: s.Dir, Env: jobEnvironment(), Timeout: s.Timeout}, log)
+	exit, err := NewCommands(Config{}).Run(ctx, port.Command{Run: s.Run, Dir: s.Dir, Env: append(slices.Clone(env), jobVariable+"="+folder), Timeout: s.Timeout}, log)
 	// Processes that left the group, but not the job, end with it.
 	leftErr := endProcesses(context.Background(), folder, startRecord{}, time.Second)
 	out := endRecord{Exit: exit, Ended: time.Now().UTC()}
@@ -107,9 +110,4 @@ func runJob(folder string, s jobSpec, log io.Writer) endRecord {
 		out.Reason = leftErr.Error()
 	}
 	return out
-}
-
-// jobEnvironment returns the job's environment: that of this process, and of no other.
-func jobEnvironment() []string {
-	return slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "=") || strings.HasPrefix(kv, secretsVariable+"=") })
 }
