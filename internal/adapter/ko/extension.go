@@ -11,9 +11,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// BuildCommand is the internal command that builds.
-const BuildCommand = "build-go"
-
 // Section is image.build in slipway.yaml, for a Go program.
 type Section struct {
 	Go  string            `yaml:"go" json:"go" jsonschema_description:"Go main package of the server, such as ./cmd/api. It is built without a container engine."`

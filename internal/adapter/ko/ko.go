@@ -27,6 +27,9 @@ import (
 // Version is the version of the ko library; a test compares it with go.mod.
 const Version = "0.19.1"
 
+// BuildCommand is the internal command that builds.
+const BuildCommand = "build-go"
+
 // Config configures a Builder. The zero value builds for the processor of this
 // machine.
 type Config struct {
