@@ -35,8 +35,11 @@ demo: bin/slipway bin/load ## Retail from a commit to verified production, then 
 house: ## tests, assertions, upward imports and refused wordings, beside the recorded figures
 	go run ./internal/arch/house/cmd/house
 
+# Tests are linked without debug information, in half of the time.
+TEST_FLAGS := -ldflags='-s -w'
+
 test: house bin/slipway ## every test that needs no cluster, with the race detector; attacks by a second user as root
-	SLIPWAY_BIN=$(CURDIR)/bin/slipway go test -race -timeout 8m ./...
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway go test -race $(TEST_FLAGS) -timeout 8m ./...
 	cd examples/retail && go test -race -timeout 8m ./...
 
 # A test tool: it verifies what we sign, and signs what we verify.
@@ -50,7 +53,7 @@ E2E_PARALLEL := $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN))
 e2e: bin/slipway bin/cosign ## the whole, with kill -9, disk full and two users; more of it as root
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] && [ -z "$${KUBECONFIG:-}" ]; then go run ./e2e/cluster/cmd/cluster build; fi
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then $(MAKE) --no-print-directory buildkit; fi
-	SLIPWAY_BIN=$(CURDIR)/bin/slipway COSIGN_BIN=$(CURDIR)/bin/cosign go test -tags e2e -count=1 -p 1 -parallel $(E2E_PARALLEL) -timeout 55m $$(go list -tags e2e ./e2e/... | grep -v /e2e/attack) ./internal/adapter/kubernetes ./internal/adapter/buildkit ./internal/step/venv
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway COSIGN_BIN=$(CURDIR)/bin/cosign go test -tags e2e $(TEST_FLAGS) -count=1 -p 1 -parallel $(E2E_PARALLEL) -timeout 55m $$(go list -tags e2e ./e2e/... | grep -v /e2e/attack) ./internal/adapter/kubernetes ./internal/adapter/buildkit ./internal/step/venv
 
 # Where the state is kept: folder, s3, azure, gcs, postgres, or several with commas.
 DRIVER ?= folder,s3
