@@ -99,6 +99,20 @@ func (h *clusterProject) useTarget(target string) {
 	h.edit("slipway.yaml", before, after+"target: "+target)
 }
 
+// addEnvironment adds an environment in a namespace of its own, where the service account
+// has the same rights. Options are more fields of its target.
+func (h *clusterProject) addEnvironment(name, options string) (namespace string) {
+	h.t.Helper()
+	namespace = h.namespace + "-" + name
+	h.kubectl("create", "namespace", namespace)
+	h.more = append(h.more, namespace)
+	h.kubectl("-n", namespace, "apply", "-f", "../docs/kubernetes-role.yaml")
+	h.kubectl("-n", namespace, "create", "rolebinding", "elsewhere", "--role=slipway", "--serviceaccount="+h.namespace+":slipway")
+	h.edit("slipway.yaml", "  prod: {", fmt.Sprintf("  %s: {on: {push: main}, target: {kubernetes: {namespace: %s%s}}}\n  prod: {", name, namespace, options))
+	h.commit("another environment")
+	return namespace
+}
+
 // cleanUp takes the service down while its service account still exists, and then
 // deletes the namespace. The project's cleanup finds nothing to take down afterwards.
 func (h *clusterProject) cleanUp() {

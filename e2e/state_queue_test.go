@@ -14,7 +14,7 @@ func TestState_Queue(t *testing.T) {
 	t.Parallel()
 	eachDriver(t, func(t *testing.T, driver string) {
 		s := newStateProject(t, driver)
-		s.addEnvironment("staging")
+		s.addEnvironment("staging", "")
 		var jobs []*started
 		var beside *started
 		for i := range 3 {
@@ -58,19 +58,6 @@ func (s *stateProject) wantHandOvers(jobs []*started) (ended []time.Time) {
 	}
 	s.requireServing("tiny", jobs[len(jobs)-1].wait().report.Release)
 	return ended
-}
-
-// addEnvironment adds an environment in a namespace of its own, where the service
-// account has the same rights.
-func (s *stateProject) addEnvironment(name string) {
-	s.t.Helper()
-	namespace := s.namespace + "-" + name
-	s.kubectl("create", "namespace", namespace)
-	s.more = append(s.more, namespace)
-	s.kubectl("-n", namespace, "apply", "-f", "../docs/kubernetes-role.yaml")
-	s.kubectl("-n", namespace, "create", "rolebinding", "elsewhere", "--role=slipway", "--serviceaccount="+s.namespace+":slipway")
-	s.edit("slipway.yaml", "  prod: {", fmt.Sprintf("  %s: {on: {push: main}, target: {kubernetes: {namespace: %s}}}\n  prod: {", name, namespace))
-	s.commit("another environment")
 }
 
 // event returns the first event of the kind.
