@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -188,12 +189,12 @@ func (op *operation) replicaSetOf(ctx context.Context, d *unstructured.Unstructu
 // copyTemplate gives the ReplicaSet the pod template of its Deployment: it stays the
 // current one, and starts new pods as those of the release.
 func (op *operation) copyTemplate(ctx context.Context, d, set *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	hash := set.GetLabels()[podTemplateHash]
+	hash := set.GetLabels()[appsv1.DefaultDeploymentUniqueLabelKey]
 	template, ok, _ := unstructured.NestedMap(d.Object, "spec", "template")
 	if hash == "" || !ok {
 		return nil, errNotAdopted(d, "its ReplicaSet has no hash of its template")
 	}
-	if err := unstructured.SetNestedField(template, hash, "metadata", "labels", podTemplateHash); err != nil {
+	if err := unstructured.SetNestedField(template, hash, "metadata", "labels", appsv1.DefaultDeploymentUniqueLabelKey); err != nil {
 		return nil, fmt.Errorf("label the pods of %s: %w", client.Title(d), err)
 	}
 	podLabels, _, _ := unstructured.NestedStringMap(template, "metadata", "labels")

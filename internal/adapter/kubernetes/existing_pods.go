@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -44,7 +45,7 @@ func (op *operation) labelPods(ctx context.Context, set *unstructured.Unstructur
 		return err
 	}
 	err = wait.Poll(ctx, client.PollInterval, func(ctx context.Context) (bool, error) {
-		now, err := op.client.List(ctx, client.ReplicaSets(), podTemplateHash+"="+set.GetLabels()[podTemplateHash])
+		now, err := op.client.List(ctx, client.ReplicaSets(), selectorOfTemplate(set))
 		if err != nil {
 			return false, err
 		}
@@ -76,7 +77,7 @@ func (op *operation) unlabelledPods(ctx context.Context, set *unstructured.Unstr
 
 // podsOf returns the pods of a ReplicaSet that have not failed.
 func (op *operation) podsOf(ctx context.Context, set *unstructured.Unstructured) ([]*unstructured.Unstructured, error) {
-	pods, err := op.client.List(ctx, client.Pods(), podTemplateHash+"="+set.GetLabels()[podTemplateHash])
+	pods, err := op.client.List(ctx, client.Pods(), selectorOfTemplate(set))
 	var out []*unstructured.Unstructured
 	for i := range pods {
 		owner := metav1.GetControllerOf(&pods[i])
@@ -112,4 +113,10 @@ func (op *operation) waitSettled(ctx context.Context, d, set *unstructured.Unstr
 		return true, nil
 	})
 	return waitEnded(ctx, "wait until "+client.Title(d)+" has found its pods", err)
+}
+
+// selectorOfTemplate selects what has the pod template of a ReplicaSet.
+func selectorOfTemplate(set *unstructured.Unstructured) string {
+	const hash = appsv1.DefaultDeploymentUniqueLabelKey
+	return hash + "=" + set.GetLabels()[hash]
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -224,14 +225,12 @@ func (op *operation) assess(ctx context.Context, s readiness.Snapshot) (readines
 		return readiness.Status{}, err
 	}
 	for i := range s.Pods {
-		s.Pods[i].Labels = map[string]string{labels.Release: string(op.request.ID), podTemplateHash: s.Pods[i].Labels[podTemplateHash]}
+		s.Pods[i].Labels = map[string]string{labels.Release: string(op.request.ID), appsv1.DefaultDeploymentUniqueLabelKey: s.Pods[i].Labels[appsv1.DefaultDeploymentUniqueLabelKey]}
 	}
 	s.Release, s.Events, s.Now, s.Timeouts = op.request.ID, events, op.client.Now(), op.target.cfg.Timeouts
 	s.Logs = map[readiness.LogKey][]string{}
 	return assessWithLogs(ctx, op.client, s)
 }
-
-const podTemplateHash = "pod-template-hash"
 
 // unrunJobs returns the Jobs that the release would run and that the cluster lacks: only
 // these can be tried, and are a change.

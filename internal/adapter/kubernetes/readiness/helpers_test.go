@@ -87,7 +87,7 @@ func pod(name string, change ...func(*corev1.Pod)) corev1.Pod {
 	p := corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: name, Namespace: "mlops", UID: types.UID(name), CreationTimestamp: atSecond(0),
-			Labels:          map[string]string{labels.Release: string(release), "pod-template-hash": "77"},
+			Labels:          map[string]string{labels.Release: string(release), appsv1.DefaultDeploymentUniqueLabelKey: "77"},
 			OwnerReferences: owner("ReplicaSet", "api-77"),
 		},
 		Spec: corev1.PodSpec{NodeName: "n1", Containers: []corev1.Container{{Name: "api", Image: image}}},

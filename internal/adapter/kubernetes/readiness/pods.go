@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -95,7 +96,7 @@ func (a *assessor) workload(p *corev1.Pod) string {
 	}
 	// The ReplicaSet may be observed after its pod; its name ends with the pods'
 	// template hash.
-	if hash := p.Labels["pod-template-hash"]; hash != "" {
+	if hash := p.Labels[appsv1.DefaultDeploymentUniqueLabelKey]; hash != "" {
 		return strings.TrimSuffix(o.Name, "-"+hash)
 	}
 	return o.Name

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -37,7 +38,7 @@ func OwnedByAny(pod corev1.Pod, deployments []string) bool {
 // OwnedBy reports whether a pod belongs to a Deployment: it is named after its
 // ReplicaSet, and that after the Deployment and its template.
 func OwnedBy(pod corev1.Pod, deployment string) bool {
-	replicaSet := deployment + "-" + pod.Labels["pod-template-hash"]
+	replicaSet := deployment + "-" + pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey]
 	for _, o := range pod.OwnerReferences {
 		if o.Kind == "ReplicaSet" && o.Name == replicaSet {
 			return true
