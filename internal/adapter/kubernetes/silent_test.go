@@ -32,7 +32,7 @@ func TestTarget_SilentServer(t *testing.T) {
 		t.Run("server "+name, func(t *testing.T) {
 			t.Parallel()
 			target := New(Config{})
-			target.conn = fakeapi.ClientAt(t, fakeapi.Listen(t, serve))
+			target.conn = fakeapi.ClientAt(t, silenttest.Listen(t, serve).URL("http"))
 			t.Cleanup(func() { _ = target.Close() })
 			silenttest.Check(t, targetCalls(target))
 		})

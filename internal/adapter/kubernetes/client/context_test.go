@@ -9,6 +9,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/fakeapi"
+	"github.com/slipway-cd/slipway/internal/adapter/silenttest"
 )
 
 // TestClient_EndsWithContext: whatever the API server does, a call ends with its
@@ -41,7 +42,7 @@ func TestClient_EndsWithContext(t *testing.T) {
 		for name, call := range calls {
 			t.Run(name+", server "+how, func(t *testing.T) {
 				t.Parallel()
-				c := fakeapi.ClientAt(t, fakeapi.Listen(t, serve))
+				c := fakeapi.ClientAt(t, silenttest.Listen(t, serve).URL("http"))
 				ctx, cancel := context.WithTimeout(t.Context(), timeout)
 				defer cancel()
 				start := time.Now()

@@ -5,42 +5,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"sync"
-	"testing"
 	"time"
 )
-
-// Listen accepts connections, passes them to serve, and returns the server's URL.
-func Listen(t testing.TB, serve func(net.Conn)) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var mu sync.Mutex
-	var open []net.Conn
-	t.Cleanup(func() {
-		l.Close()
-		mu.Lock()
-		defer mu.Unlock()
-		for _, c := range open {
-			c.Close()
-		}
-	})
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			open = append(open, c)
-			mu.Unlock()
-			go serve(c)
-		}
-	}()
-	return "http://" + l.Addr().String()
-}
 
 // Unresponsive returns the ways in which an API server or a node may fail to answer, by
 // what it does.

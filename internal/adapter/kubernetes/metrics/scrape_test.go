@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/fakeapi"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/portforward"
+	"github.com/slipway-cd/slipway/internal/adapter/silenttest"
 )
 
 var endpoint = Endpoint{Pod: corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "a"}}, Port: 8000}
@@ -37,7 +38,7 @@ func TestScrape_EndsWithContext(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), timeout)
 			defer cancel()
 			start := time.Now()
-			_, err := scrape(ctx, portforward.NewPool(fakeapi.ClientAt(t, fakeapi.Listen(t, serve))), endpoint)
+			_, err := scrape(ctx, portforward.NewPool(fakeapi.ClientAt(t, silenttest.Listen(t, serve).URL("http"))), endpoint)
 			if took := time.Since(start); took > late {
 				t.Errorf("took %s with a context of %s", took, timeout)
 			}

@@ -14,7 +14,7 @@ func TestCollector_SilentServer(t *testing.T) {
 	for name, serve := range fakeapi.Unresponsive() {
 		t.Run("server "+name, func(t *testing.T) {
 			t.Parallel()
-			c := NewCollector(portforward.NewPool(fakeapi.ClientAt(t, fakeapi.Listen(t, serve))))
+			c := NewCollector(portforward.NewPool(fakeapi.ClientAt(t, silenttest.Listen(t, serve).URL("http"))))
 			t.Cleanup(c.Close)
 			silenttest.Check(t, silenttest.Calls{
 				"Collector.Window": func(ctx context.Context) error {

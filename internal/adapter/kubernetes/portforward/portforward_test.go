@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/fakeapi"
+	"github.com/slipway-cd/slipway/internal/adapter/silenttest"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -75,7 +76,7 @@ func TestPool_EndsWithContext(t *testing.T) {
 	for how, serve := range fakeapi.Unresponsive() {
 		t.Run("server "+how, func(t *testing.T) {
 			t.Parallel()
-			pool := NewPool(fakeapi.ClientAt(t, fakeapi.Listen(t, serve)))
+			pool := NewPool(fakeapi.ClientAt(t, silenttest.Listen(t, serve).URL("http")))
 			ctx, cancel := context.WithTimeout(t.Context(), timeout)
 			defer cancel()
 			start := time.Now()
@@ -98,7 +99,7 @@ func TestPool_EndsWithContext(t *testing.T) {
 // TestPoolDial_DoesNotWaitForOthers: a tunnel that hangs does not delay connections to
 // other pods, nor the end of the address.
 func TestPoolDial_DoesNotWaitForOthers(t *testing.T) {
-	pool := NewPool(fakeapi.ClientAt(t, fakeapi.Listen(t, fakeapi.Unresponsive()["upgrades and is silent"])))
+	pool := NewPool(fakeapi.ClientAt(t, silenttest.Listen(t, fakeapi.Unresponsive()["upgrades and is silent"]).URL("http")))
 	f, err := Listen(pool, func(context.Context) (string, int, error) { return "a", 8000, nil })
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +135,7 @@ func TestPoolDial_DoesNotWaitForOthers(t *testing.T) {
 
 // TestPoolDial_DropsBrokenTunnels: what failed is not used again.
 func TestPoolDial_DropsBrokenTunnels(t *testing.T) {
-	pool := NewPool(fakeapi.ClientAt(t, fakeapi.Listen(t, fakeapi.Unresponsive()["ends between two frames"])))
+	pool := NewPool(fakeapi.ClientAt(t, silenttest.Listen(t, fakeapi.Unresponsive()["ends between two frames"]).URL("http")))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if _, err := pool.Dial(ctx, "a", 8000); err == nil {
@@ -153,7 +154,7 @@ func TestPoolDial_DropsBrokenTunnels(t *testing.T) {
 }
 
 func TestPoolDial_ReturnsLackOfRights(t *testing.T) {
-	url := fakeapi.Listen(t, func(c net.Conn) {
+	url := silenttest.Listen(t, func(c net.Conn) {
 		req, err := http.ReadRequest(bufio.NewReader(c))
 		if err != nil {
 			return
@@ -163,7 +164,7 @@ func TestPoolDial_ReturnsLackOfRights(t *testing.T) {
 			Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
 		_ = resp.Write(c)
 		c.Close()
-	})
+	}).URL("http")
 	begun := time.Now()
 	_, err := NewPool(fakeapi.ClientAt(t, url)).Dial(t.Context(), "a", 8000)
 	if !fault.Is(err, fault.Denied) {
