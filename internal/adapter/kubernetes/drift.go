@@ -42,6 +42,9 @@ func (t *Target) Drift(ctx context.Context, o port.DeployRequest) ([]port.Drift,
 		}
 		out = append(out, found...)
 	}
+	for _, o := range set.Workloads {
+		out = append(out, drift.Rollout(s.Deployments[o.GetName()])...)
+	}
 	return out, nil
 }
 
