@@ -21,7 +21,9 @@ const attackerEnv = "SLIPWAY_ATTACKER"
 // attackers are programs that a lab runs as a process of its own, often as
 // another user: lab.attacker(name, args...).
 func attackers() map[string]func(args []string) error {
-	return map[string]func([]string) error{}
+	return map[string]func([]string) error{
+		"hold": holdLock,
+	}
 }
 
 func TestMain(m *testing.M) {

@@ -53,7 +53,7 @@ func identifyMachine(home string, preview bool) (Machine, error) {
 // newIdentity writes the identity unless another process was faster, and returns what is
 // there. The file is complete from its first moment.
 func newIdentity(path string, id []byte) ([]byte, error) {
-	f, err := atomicfile.Create(path, 0o644)
+	f, err := atomicfile.Create(path, 0o600)
 	if err != nil {
 		return nil, err
 	}

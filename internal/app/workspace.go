@@ -57,11 +57,17 @@ func (a *App) workspaceAt(dir string) (Workspace, error) {
 	return Workspace{Repository: dir, Home: home}, nil
 }
 
+// ignoreAll is the .gitignore of the state folder.
+const ignoreAll = "*\n"
+
 // prepareHome creates the state folder with a .gitignore that makes git ignore it.
 // Linters that respect .gitignore in parent folders (ruff) must nevertheless see the
 // checkouts in it: for them the nearest file counts, for git the outermost.
 func prepareHome(home string) error {
-	err := writeIfAbsent(filepath.Join(home, ".gitignore"), "*\n")
+	err := makePrivate(home)
+	if err == nil {
+		err = writeIfAbsent(filepath.Join(home, ".gitignore"), ignoreAll)
+	}
 	if err == nil {
 		err = writeIfAbsent(filepath.Join(home, "work", ".gitignore"), "!*\n")
 	}
@@ -80,8 +86,8 @@ func writeIfAbsent(path, text string) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(path, []byte(text), 0o644)
+	return os.WriteFile(path, []byte(text), 0o600)
 }

@@ -32,8 +32,8 @@ func (e *Engine) withEventLog(run record.Run, say func(*eventLog)) {
 func (e *Engine) openEventLog(run record.Run) *eventLog {
 	v := &eventLog{e: e, run: run.ID, env: run.Environment}
 	dir := e.runDir(run.ID)
-	if err := os.MkdirAll(dir, 0o755); err == nil {
-		v.file, _ = os.OpenFile(EventsPath(e.Home, run.ID), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644) // nil is checked
+	if err := os.MkdirAll(dir, 0o700); err == nil {
+		v.file, _ = os.OpenFile(EventsPath(e.Home, run.ID), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600) // nil is checked
 	}
 	return v
 }

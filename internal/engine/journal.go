@@ -40,9 +40,14 @@ func openDatabase(path string, durable bool) (*sql.DB, error) {
 	if durable {
 		synchronous = "FULL"
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, unwritable(path, err)
 	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDONLY, 0o600) // SQLite would let others read it
+	if err != nil {
+		return nil, unwritable(path, err)
+	}
+	file.Close()
 	name := url.URL{
 		Scheme: "file", OmitHost: true, Path: path,
 		RawQuery: "_txlock=immediate&_pragma=busy_timeout(15000)&_pragma=journal_mode(WAL)&_pragma=synchronous(" + synchronous + ")&_pragma=foreign_keys(1)",

@@ -21,7 +21,7 @@ type lock struct {
 
 // tryLock takes the lock at path, or reports that another handle has it.
 func tryLock(path string) (l *lock, free bool, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, false, unwritable(path, err)
 	}
 	f, err := flock.TryLock(path)

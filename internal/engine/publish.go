@@ -113,10 +113,10 @@ func epochsPath(home string, run delivery.RunID) string {
 
 func noteEpoch(home string, run delivery.RunID, epoch int64) {
 	path := epochsPath(home, run)
-	if os.MkdirAll(filepath.Dir(path), 0o755) != nil {
+	if os.MkdirAll(filepath.Dir(path), 0o700) != nil {
 		return
 	}
-	if f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644); err == nil {
+	if f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600); err == nil {
 		_, err = f.WriteString(strconv.FormatInt(epoch, 10) + "\n")
 		_ = errors.Join(err, f.Close()) // then its events are shown twice
 	}

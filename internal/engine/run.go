@@ -73,7 +73,7 @@ func (e *Engine) execute(ctx context.Context, run record.Run, l *lock) (record.R
 	defer x.events.close()
 	x.events.emit(event.Event{Kind: event.RunStarted, Text: x.header(fresh)})
 	artifacts := filepath.Join(e.Home, "artifacts")
-	if err := os.MkdirAll(artifacts, 0o755); err != nil {
+	if err := os.MkdirAll(artifacts, 0o700); err != nil {
 		return run, unwritable(artifacts, err)
 	}
 	stopWatching := x.watchCancel(ctx)

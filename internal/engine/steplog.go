@@ -27,8 +27,8 @@ func (l *stepLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.file == nil {
-		if os.MkdirAll(filepath.Dir(l.path), 0o755) == nil {
-			l.file, _ = os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644) // nil is checked
+		if os.MkdirAll(filepath.Dir(l.path), 0o700) == nil {
+			l.file, _ = os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600) // nil is checked
 		}
 	}
 	if l.file != nil {

@@ -19,8 +19,9 @@ import (
 // kernel could wait by itself, but not under a context.
 const pollInterval = 20 * time.Millisecond
 
-// perm is the mode of lock files, subject to the umask. They hold no secret.
-const perm = 0o644
+// perm is the mode of lock files. They hold no secret, but whoever can open one, if
+// only to read it, can hold its lock for ever.
+const perm = 0o600
 
 // Lock takes the exclusive lock of the file at path, which is made if need be, and
 // waits until it is free or ctx ends; the error is ctx's cause then. onBusy, which
@@ -117,6 +118,7 @@ func tryPath(path string, m mode) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
+		makePrivate(f)
 		free, err := try(f, m)
 		switch {
 		case err != nil:
@@ -127,6 +129,14 @@ func tryPath(path string, m mode) (*os.File, error) {
 			return f, nil
 		}
 		_ = f.Close() // its holder removed it after it was opened here: nothing was written
+	}
+}
+
+// makePrivate closes a lock file of an earlier version to other users. It is theirs if
+// that fails.
+func makePrivate(f *os.File) {
+	if info, err := f.Stat(); err == nil && info.Mode().Perm()&^perm != 0 {
+		_ = f.Chmod(perm)
 	}
 }
 

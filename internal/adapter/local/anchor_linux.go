@@ -68,7 +68,7 @@ func (t *Target) anchors() (doc anchorsDocument, err error) {
 
 // SetAnchor replaces the anchor if its mark is before.
 func (t *Target) SetAnchor(ctx context.Context, service string, env delivery.Environment, before port.LogMark, a port.Anchor) error {
-	if err := os.MkdirAll(t.cfg.Dir, 0o755); err != nil {
+	if err := os.MkdirAll(t.cfg.Dir, 0o700); err != nil {
 		return fmt.Errorf("create the folder of the local target: %w", err)
 	}
 	lock, err := flock.Lock(ctx, filepath.Join(t.cfg.Dir, anchorsLock), nil)

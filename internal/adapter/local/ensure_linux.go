@@ -76,7 +76,7 @@ func (t *Target) ensure(ctx context.Context, revision int, say func(string)) err
 // start starts a supervisor and waits until it reports its status. started is
 // false if another one holds the lock.
 func (t *Target) start(ctx context.Context) (started bool, err error) {
-	if err := os.MkdirAll(t.cfg.Dir, 0o755); err != nil {
+	if err := os.MkdirAll(t.cfg.Dir, 0o700); err != nil {
 		return false, fmt.Errorf("create the folder of the local target: %w", err)
 	}
 	logFile, err := t.openLog()

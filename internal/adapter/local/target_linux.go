@@ -187,7 +187,7 @@ func (t *Target) fetch(ctx context.Context, r delivery.Release, say func(string)
 	}
 	say("unpacking the image")
 	spec.Rootfs = filepath.Join(t.cfg.Dir, "rootfs", r.Image.Digest.Hex())
-	if err := os.MkdirAll(filepath.Dir(spec.Rootfs), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(spec.Rootfs), 0o700); err != nil {
 		return spec, fmt.Errorf("create the image folder: %w", err)
 	}
 	var err error
@@ -206,7 +206,7 @@ func (t *Target) fetch(ctx context.Context, r delivery.Release, say func(string)
 	say("fetching the model")
 	spec.Model = filepath.Join(t.cfg.Dir, "models", r.Model.Digest.Hex())
 	spec.ModelVersion = strconv.Itoa(r.Model.Version)
-	if err := os.MkdirAll(filepath.Dir(spec.Model), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(spec.Model), 0o700); err != nil {
 		return spec, fmt.Errorf("create the model folder: %w", err)
 	}
 	done, err := supervisor.MarkReading(ctx, spec.Model)

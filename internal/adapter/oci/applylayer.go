@@ -113,7 +113,7 @@ func (t *rootFS) writeFile(h *tar.Header, at string, content io.Reader) (err err
 		}
 		return &entryError{h.Name, err}
 	}
-	return f.Chmod(fs.FileMode(h.Mode) & fs.ModePerm)
+	return f.Chmod(permissions(h))
 }
 
 // hardLink links to an entry that came before.

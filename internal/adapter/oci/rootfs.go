@@ -132,9 +132,15 @@ func (t *rootFS) setDirMetadata() error {
 	return nil
 }
 
+// permissions returns an entry's mode without the rights of others to change it: on
+// this machine they are other users than in the image, and the code is to be run.
+func permissions(h *tar.Header) fs.FileMode { return fs.FileMode(h.Mode) & fs.ModePerm &^ othersWrite }
+
+const othersWrite fs.FileMode = 0o022
+
 // dirMode returns the folder's mode; its owner can always clean it up.
 func dirMode(h *tar.Header) fs.FileMode {
-	m := fs.FileMode(h.Mode)&fs.ModePerm | 0o700
+	m := permissions(h) | 0o700
 	if h.Mode&0o1000 != 0 {
 		m |= fs.ModeSticky
 	}

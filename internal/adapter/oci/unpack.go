@@ -25,18 +25,10 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// unpackRecord lies beside an unpacked image: what it is, and how to start it.
-type unpackRecord struct {
-	Digest delivery.Digest  `json:"digest"`
-	Config port.ImageConfig `json:"config"`
-	Form   int              `json:"form,omitempty"` // recordForm, or 0: without ports
-}
-
-const recordForm = 1
-
 // Unpack makes dir the image's root file system. Beside dir it keeps dir.json
 // (which image it is) and dir.lock. Owners and devices are left out, as are the
-// bits that let a program run as another user: any user may unpack.
+// bits that let a program run as another user, or another user change a file: any
+// user may unpack.
 func (r *Registry) Unpack(ctx context.Context, img delivery.Image, dir string) (port.ImageConfig, error) {
 	if err := validateImage(img); err != nil {
 		return port.ImageConfig{}, err
@@ -46,7 +38,7 @@ func (r *Registry) Unpack(ctx context.Context, img delivery.Image, dir string) (
 		return port.ImageConfig{}, err
 	}
 	act := "unpack " + img.String()
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return port.ImageConfig{}, fault.New(fault.FileKind(err), "%s", act).Cause(err)
 	}
 	held, err := lockFolder(ctx, act, dir)
@@ -59,7 +51,7 @@ func (r *Registry) Unpack(ctx context.Context, img delivery.Image, dir string) (
 		return n.Config, err
 	}
 	if ok {
-		return at.rereadConfig(n, dir), nil
+		return at.renewRecord(n, dir)
 	}
 	if err := at.restore(ctx, img.Digest); err != nil {
 		return port.ImageConfig{}, at.toFault(ctx, act, err)
@@ -97,43 +89,6 @@ func lockFolder(ctx context.Context, act, dir string) (*os.File, error) {
 		return nil, fmt.Errorf("%s: %w", act, err)
 	}
 	return f, nil
-}
-
-// readRecord reports whether dir is there already, whole.
-func readRecord(dir string, want delivery.Digest) (unpackRecord, bool, error) {
-	var n unpackRecord
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
-		return n, false, nil
-	}
-	if err != nil {
-		return n, false, fault.New(fault.FileKind(err), "read %s", dir).Cause(err)
-	}
-	raw, err := os.ReadFile(dir + ".json")
-	if err == nil {
-		err = json.Unmarshal(raw, &n)
-	}
-	if err != nil || n.Digest != want {
-		return n, false, fault.New(fault.Conflict, "unpack %s: %s contains something else", want, dir).Hint("move it away, or choose another folder")
-	}
-	return n, true, nil
-}
-
-// rereadConfig returns how to start an image that an older version has unpacked. If
-// the registry cannot be read, that is what the older version noted.
-func (p repoRef) rereadConfig(n unpackRecord, dir string) port.ImageConfig {
-	img, err := remote.Image(p.repo.Digest(string(n.Digest)), p.options...)
-	if err != nil {
-		return n.Config
-	}
-	config, err := imageConfig(img)
-	if err != nil {
-		return n.Config
-	}
-	if raw, err := json.Marshal(unpackRecord{Digest: n.Digest, Config: config, Form: recordForm}); err == nil {
-		_ = atomicfile.Write(dir+".json", raw, 0o644) // it is read again the next time
-	}
-	return config
 }
 
 func imageConfig(img v1.Image) (port.ImageConfig, error) {
@@ -240,7 +195,7 @@ func publish(n unpackRecord, partial, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.Write(dir+".json", raw, 0o644); err != nil {
+	if err := atomicfile.Write(dir+".json", raw, 0o600); err != nil {
 		return err
 	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -111,7 +111,7 @@ func testLayers(t *testing.T, fresh freshImages) {
 		t.Fatal(err)
 	}
 	wantTree(t, dir, map[string]string{
-		"run/pid": "-rw-r--r-- 1", "var/run": "-> /run", "tmp": "dtrwxrwxrwx",
+		"run/pid": "-rw-r--r-- 1", "var/run": "-> /run", "tmp": "dtrwxr-xr-x",
 		"etc/keep": "-rw------- keep", "etc/same": "-rw------- keep", "etc/link": "-> keep",
 		"cache/new/c": "-rw-r--r-- c", "locked/in": "-rw-r--r-- in", "bin/su": "-rwxr-xr-x su",
 		"turns": "-rw-r--r-- a file now", "abs": "-rw-r--r-- abs",

@@ -151,7 +151,7 @@ func ensure(ctx context.Context, path string, project delivery.Project) error {
 	if _, err := os.Stat(path + "-wal"); err == nil {
 		return record.CorruptDatabase(path).Cause(errors.New("the file is gone, but its -wal is there"))
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return denied(path, err)
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".new-records-")
@@ -168,6 +168,9 @@ func ensure(ctx context.Context, path string, project delivery.Project) error {
 	err = errors.Join(record.DatabaseError("start the records", path, err), migrate(ctx, db, fresh, project, migrations()), db.Close())
 	if err != nil {
 		return err
+	}
+	if err := os.Chmod(fresh, 0o600); err != nil { // files beside it get the same
+		return denied(path, err)
 	}
 	if err := os.Link(fresh, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return denied(path, err)

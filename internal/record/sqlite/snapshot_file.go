@@ -85,7 +85,7 @@ func begin(ctx context.Context, path string, log *statelog.Log) error {
 	if err != nil || s.After.N == 0 || s.Schema != len(migrations()) {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return denied(path, err)
 	}
 	return withFile(ctx, filepath.Dir(path), s, func(copied string) error {

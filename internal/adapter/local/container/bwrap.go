@@ -56,6 +56,7 @@ func (w Bubblewrap) Start(s Spec, out *os.File, onStarted func(Started)) (*Conta
 		return nil, err
 	}
 	if os.Geteuid() == 0 {
+		w.makeSearchable(s.Rootfs, s.Model)
 		if err := checkAccess(s.User, s.Rootfs, s.Model); err != nil {
 			return nil, err
 		}
@@ -180,6 +181,19 @@ func arguments(s Spec) []string {
 	return append(a, "--chdir", dir)
 }
 
+// makeSearchable lets other users enter, though not list, those folders of the state on
+// the way to what the container gets: bwrap is started as the user of the image.
+func (w Bubblewrap) makeSearchable(folders ...string) {
+	state := filepath.Dir(strings.TrimPrefix(w.Mark, markPrefix))
+	for _, folder := range folders {
+		for dir := filepath.Dir(folder); strings.HasPrefix(dir+"/", state+"/") && dir != "/"; dir = filepath.Dir(dir) {
+			if info, err := os.Stat(dir); err == nil && info.Mode().Perm()&0o001 == 0 {
+				_ = os.Chmod(dir, info.Mode().Perm()|0o011) // checkAccess reports it
+			}
+		}
+	}
+}
+
 // checkAccess returns an error unless the user can enter the folders, which bwrap
 // requires when it does not run as root.
 func checkAccess(u User, folders ...string) error {
@@ -217,4 +231,6 @@ func FindMarked(mark string) []int {
 }
 
 // ProcessMark returns the mark of the processes of a state folder.
-func ProcessMark(dir string) string { return "slipway-box:" + dir }
+func ProcessMark(dir string) string { return markPrefix + dir }
+
+const markPrefix = "slipway-box:"

@@ -20,12 +20,9 @@ import (
 func Run(ctx context.Context, cfg Config, ready func()) error {
 	cfg.setDefaults()
 	for _, dir := range []string{cfg.Dir, filepath.Join(cfg.Dir, "run")} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+		if err := makePrivate(dir); err != nil {
 			return fmt.Errorf("create the folder of the local target: %w", err)
 		}
-	}
-	if err := os.Chmod(filepath.Join(cfg.Dir, "run"), 0o700); err != nil {
-		return fmt.Errorf("restrict access to the socket folder: %w", err)
 	}
 	lock, err := lockDir(cfg.Dir)
 	if err != nil {
@@ -50,6 +47,19 @@ func Run(ctx context.Context, cfg Config, ready func()) error {
 	s.restore(ctx)
 	s.idle = time.AfterFunc(cfg.IdleTimeout, s.stopIfIdle)
 	return s.serve(ctx, listener, ready)
+}
+
+// makePrivate creates the folder, or closes one of an earlier version, so that only its
+// owner enters it. What bwrap needs to pass through stays open for that.
+func makePrivate(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	info, err := os.Stat(dir)
+	if err != nil || info.Mode().Perm()&^0o711 == 0 {
+		return err
+	}
+	return os.Chmod(dir, 0o700)
 }
 
 func (s *Supervisor) restore(ctx context.Context) {
