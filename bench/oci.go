@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http/httptest"
 	"path/filepath"
 	"runtime"
 
@@ -27,12 +28,10 @@ func (b *bench) serveRegistry(name string) (address string, stop func(), err err
 	if err != nil {
 		return "", nil, err
 	}
-	l, err := r.Listen("127.0.0.1:0")
-	if err != nil {
-		return "", nil, errors.Join(err, r.Close())
-	}
-	return l.Addr(), func() {
-		if err := errors.Join(l.Close(), r.Close()); err != nil {
+	server := httptest.NewServer(r.Handler())
+	return server.Listener.Addr().String(), func() {
+		server.Close()
+		if err := r.Close(); err != nil {
 			fmt.Fprintln(b.log, "bench:", err)
 		}
 	}, nil

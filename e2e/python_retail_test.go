@@ -79,7 +79,7 @@ func retailPython(t *testing.T, root string) *project {
 	p.edit("slipway.yaml", "  memory: 512MiB\n", "  memory: 512MiB\n  env: {E2E_BASE: "+p.base+"}\n")
 	p.git("init", "-q", "-b", "main")
 	address := p.startMirror()
-	if _, err := base.Push(t.Context(), img, address); err != nil {
+	if _, err := base.Push(t.Context(), img, address, registryToken); err != nil {
 		t.Fatal(err)
 	}
 	p.env = append(p.env, "SLIPWAY_BUILDKITD="+tools.Daemon, "SLIPWAY_MIRRORS=docker.io=http://"+address,
@@ -87,13 +87,16 @@ func retailPython(t *testing.T, root string) *project {
 	return p
 }
 
-// startMirror serves an embedded registry until the test ends.
+// registryToken permits pushing to the registries of the tests.
+const registryToken = "e2e-registry-token-5f0c"
+
+// startMirror serves an embedded registry, to push to as well, until the test ends.
 func (p *project) startMirror() string {
 	p.t.Helper()
 	said, w, err := os.Pipe()
 	p.must(err)
-	cmd := exec.Command(slipwayBinary(), "registry", "--listen", "127.0.0.1:0")
-	cmd.Dir, cmd.Env = p.dir, append(slices.Clone(p.env), "SLIPWAY_HOME="+filepath.Join(p.base, "mirror"))
+	cmd := exec.Command(slipwayBinary(), "registry", "--writable", "--listen", "127.0.0.1:0")
+	cmd.Dir, cmd.Env = p.dir, append(slices.Clone(p.env), "SLIPWAY_HOME="+filepath.Join(p.base, "mirror"), "SLIPWAY_REGISTRY_TOKEN="+registryToken)
 	cmd.Stdout, cmd.Stderr = w, w
 	p.must(cmd.Start())
 	w.Close()

@@ -51,7 +51,7 @@ func TestSBOM_AcceptedByCosign(t *testing.T) {
 		_, err = r.Attach(t.Context(), port.Subject{Image: img}, kind, bundle)
 		must(t, err)
 	}
-	l, err := registry.Listen("127.0.0.1:0")
+	l, err := registry.Listen("127.0.0.1:0", "")
 	must(t, err)
 	defer l.Close()
 	for _, c := range []struct {

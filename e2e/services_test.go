@@ -40,7 +40,7 @@ func TestServices_AsTheyAre(t *testing.T) {
 	}
 	mirror := newTinyProject(t)
 	address := mirror.startMirror()
-	if _, err := base.Push(t.Context(), img, address); err != nil {
+	if _, err := base.Push(t.Context(), img, address, registryToken); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {

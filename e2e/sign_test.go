@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"cmp"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -66,10 +67,13 @@ func (p *project) cosign(args ...string) (string, error) {
 	return string(out), err
 }
 
-// registry serves the embedded registry until the returned function is called.
+// registry serves the embedded registry until the returned function is called. cosign
+// pushes signatures to it with the token in its HOME.
 func (p *project) registry() (address string, stop func()) {
 	p.t.Helper()
-	s := p.start("registry", "--listen", "127.0.0.1:0")
+	token := filepath.Join(p.base, "registry-token")
+	p.must(os.WriteFile(token, []byte(registryToken+"\n"), 0o600))
+	s := p.start("registry", "--writable", "--token-file", token, "--listen", "127.0.0.1:0")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	const before = "the registry is at "
@@ -80,7 +84,11 @@ func (p *project) registry() (address string, stop func()) {
 	if !found {
 		p.t.Fatalf("the registry did not start: %s", s.stderr.String())
 	}
-	return strings.TrimSpace(rest), func() { s.signal(syscall.SIGTERM); s.wait() }
+	address = strings.TrimSpace(rest)
+	p.must(os.MkdirAll(filepath.Join(p.base, ".docker"), 0o700))
+	login := base64.StdEncoding.EncodeToString([]byte("slipway:" + registryToken))
+	p.must(os.WriteFile(filepath.Join(p.base, ".docker", "config.json"), []byte(`{"auths": {"`+address+`": {"auth": "`+login+`"}}}`), 0o600))
+	return address, func() { s.signal(syscall.SIGTERM); s.wait() }
 }
 
 // The real cosign accepts the signatures that Slipway writes, and Slipway accepts those of

@@ -22,6 +22,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -171,13 +172,13 @@ func wrap(rootfs string) (v1.Image, error) {
 }
 
 // Push uploads the image to the registry at that address ("127.0.0.1:5000"), which
-// then stands for docker.io.
-func Push(ctx context.Context, img v1.Image, address string) (string, error) {
+// then stands for docker.io. The token is that of `slipway registry --writable`.
+func Push(ctx context.Context, img v1.Image, address, token string) (string, error) {
 	ref, err := name.NewTag(address+"/"+Repository+":"+Tag, name.Insecure)
 	if err != nil {
 		return "", err
 	}
-	if err := remote.Write(ref, img, remote.WithContext(ctx)); err != nil {
+	if err := remote.Write(ref, img, remote.WithContext(ctx), remote.WithAuth(&authn.Basic{Username: "slipway", Password: token})); err != nil {
 		return "", fmt.Errorf("push %s: %w", ref, err)
 	}
 	digest, err := img.Digest()

@@ -48,7 +48,7 @@ type Dependencies struct {
 	GenerateKey func(passphrase []byte) (private, public []byte, err error)
 	// ServeRegistry serves the embedded registry to other tools on a loopback
 	// address until ctx ends; ready is called with the address.
-	ServeRegistry func(ctx context.Context, addr string, ready func(addr string)) error
+	ServeRegistry func(ctx context.Context, o RegistryOptions, ready func(addr string)) error
 	Shutdown      func(ctx context.Context) error // ends helpers that were kept warm between commands
 	Close         func() error
 }

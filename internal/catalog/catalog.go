@@ -73,8 +73,8 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 		Reference: registry.Reference, Shutdown: stops, Trust: trust.Verifier{Attestations: registry, Signatures: signer},
 		GenerateKey: sigstore.Generate, CopyRecords: store.Copy, Maintenance: store.Maintenance(),
 		Close: func() error { return errors.Join(closers(), closeRecords()) },
-		ServeRegistry: func(ctx context.Context, addr string, ready func(addr string)) error {
-			return serveRegistry(ctx, openEmbedded, addr, ready)
+		ServeRegistry: func(ctx context.Context, o app.RegistryOptions, ready func(addr string)) error {
+			return serveRegistry(ctx, openEmbedded, o, ready)
 		},
 	}, nil
 }
@@ -161,12 +161,12 @@ func ScanDatabase() port.ScanDatabase { return anchore.NewFromEnv() }
 func Supervisors() port.Supervisors { return local.NewSupervisors() }
 
 // serveRegistry shows the embedded registry to other tools until ctx ends.
-func serveRegistry(ctx context.Context, open func() (*embedded.Registry, error), addr string, ready func(string)) error {
+func serveRegistry(ctx context.Context, open func() (*embedded.Registry, error), o app.RegistryOptions, ready func(string)) error {
 	e, err := open()
 	if err != nil {
 		return err
 	}
-	l, err := e.Listen(addr)
+	l, err := e.Listen(o.Address, o.Token)
 	if err != nil {
 		return err
 	}

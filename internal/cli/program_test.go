@@ -161,8 +161,8 @@ func (p *program) dependencies(ctx context.Context, w app.Workspace) (app.Depend
 		Source: source{p}, Steps: steps, Targets: map[string]port.Target{"local": target, "kubernetes": target},
 		Reference:   func(img delivery.Image) string { return img.String() },
 		GenerateKey: func([]byte) (private, public []byte, err error) { return []byte("private"), []byte("public"), nil },
-		ServeRegistry: func(_ context.Context, addr string, ready func(string)) error {
-			ready(addr)
+		ServeRegistry: func(_ context.Context, o app.RegistryOptions, ready func(string)) error {
+			ready(o.Address)
 			return nil
 		},
 		Close: store.Close,

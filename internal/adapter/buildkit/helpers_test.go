@@ -46,7 +46,7 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := registry.Listen("127.0.0.1:0")
+	l, err := registry.Listen("127.0.0.1:0", "")
 	if err != nil {
 		t.Fatal(err)
 	}

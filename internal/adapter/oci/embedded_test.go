@@ -232,11 +232,11 @@ func TestPush_RemovesAbandonedUploads(t *testing.T) {
 func TestListen_ServesImages(t *testing.T) {
 	e := openEmbedded(t)
 	for _, addr := range []string{"0.0.0.0:0", ":0", "192.0.2.1:5000", "example.com:80", "nonsense"} {
-		if l, err := e.Listen(addr); !fault.Is(err, fault.Invalid) {
+		if l, err := e.Listen(addr, ""); !fault.Is(err, fault.Invalid) {
 			t.Errorf("Listen(%s) = %v, %v, want it refused", addr, l, err)
 		}
 	}
-	l, err := e.Listen("127.0.0.1:0")
+	l, err := e.Listen("127.0.0.1:0", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,22 +6,28 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-cd/slipway/internal/adapter/oci/modelfiles"
+	"github.com/slipway-cd/slipway/internal/atomicfile"
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// recordType is a note, kept beside the model, of the image it was packed as.
-const recordType = "application/vnd.slipway.model.image.v1"
+// imageRecord is a note of the image that a model was packed as. It is kept in the
+// state folder: a registry has more writers than the machine that packed it.
+type imageRecord struct {
+	Image delivery.Digest   `json:"image"`
+	Model map[string]string `json:"model"` // labels of the image
+}
 
-// Pack makes an image of the model and pushes it. What is in the repository is
-// believed by its digest only, which is computed here or was noted beside the
-// model: whoever can write a tag there must not choose what pods run.
+// Pack makes an image of the model and pushes it. What is in a registry is believed
+// by its digest only, which is computed here or was noted by this machine: whoever can
+// write there must not choose what pods run.
 func (r *Registry) Pack(ctx context.Context, m delivery.ModelRef, repository string) (delivery.Image, error) {
 	p, err := r.newPacker(ctx, m)
 	if err != nil {
@@ -53,45 +59,41 @@ func (r *Registry) Pack(ctx context.Context, m delivery.ModelRef, repository str
 			return delivery.Image{}, p.toFault(ctx, err)
 		}
 	}
-	return img, p.recordImage(ctx, img.Digest)
+	return img, p.recordImage(img.Digest)
 }
 
-// recordedImage returns the digest of the image that this model and these
-// programs made before, or "". Errors are left to the packing.
+// recordedImage returns the digest of the image that this machine made of this model
+// and these programs before, or "". Errors are left to the packing.
 func (p packer) recordedImage() delivery.Digest {
-	got, err := remote.Get(p.source.repo.Tag(p.tag("packed")), p.source.options...)
+	if p.record == "" {
+		return ""
+	}
+	raw, err := os.ReadFile(p.record)
 	if err != nil {
 		return ""
 	}
-	var n manifest
-	if json.Unmarshal(got.Manifest, &n) != nil || n.ArtifactType != recordType {
+	var n imageRecord
+	if json.Unmarshal(raw, &n) != nil || !n.Image.Valid() || !maps.Equal(n.Model, p.labels) {
 		return ""
 	}
-	digest := delivery.Digest(n.Annotations[imageKey])
-	delete(n.Annotations, imageKey)
-	if !digest.Valid() || !maps.Equal(n.Annotations, p.labels) {
-		return ""
-	}
-	return digest
+	return n.Image
 }
 
-func (p packer) recordImage(ctx context.Context, d delivery.Digest) error {
-	if p.recordedImage() == d {
+func (p packer) recordImage(d delivery.Digest) error {
+	if p.record == "" || p.recordedImage() == d {
 		return nil
 	}
-	nothing := emptyLayer()
-	n := manifest{SchemaVersion: 2, MediaType: types.OCIManifestSchema1, ArtifactType: recordType,
-		Config: nothing.Descriptor, Layers: []v1.Descriptor{nothing.Descriptor}, Annotations: maps.Clone(p.labels)}
-	n.Annotations[imageKey] = string(d)
-	text, err := json.Marshal(n)
-	if err != nil {
-		return fmt.Errorf("%s: %w", p.act, err)
-	}
-	err = remote.WriteLayer(p.source.repo, nothing, p.source.options...)
+	raw, err := json.Marshal(imageRecord{Image: d, Model: p.labels})
 	if err == nil {
-		err = remote.Put(p.source.repo.Tag(p.tag("packed")), rawManifest(text), p.source.options...)
+		err = os.MkdirAll(filepath.Dir(p.record), 0o700)
 	}
-	return p.source.toFault(ctx, p.act+": record its image", err)
+	if err == nil {
+		err = atomicfile.Write(p.record, raw, 0o600)
+	}
+	if err != nil {
+		return fault.New(fault.FileKind(err), "%s: record its image", p.act).Cause(err)
+	}
+	return nil
 }
 
 // build reads the whole model once, for the digests; nothing of it is kept.

@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/slipway-cd/slipway/internal/adapter/oci"
@@ -241,28 +242,94 @@ func TestPack_RecordFormat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := e.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	repo := reference(t, l.Addr()+"/models/team/price-models:x").Context()
-	tags, err := remote.List(repo)
-	if err != nil || len(tags) != 1 {
-		t.Fatalf("tags = %v, %v, want one", tags, err)
-	}
-	got, err := remote.Get(repo.Tag(tags[0]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var note struct {
-		ArtifactType string            `json:"artifactType"`
-		Annotations  map[string]string `json:"annotations"`
-	}
-	if err := json.Unmarshal(got.Manifest, &note); err != nil {
-		t.Fatal(err)
-	}
-	if note.ArtifactType != "application/vnd.slipway.model.image.v1" || note.Annotations["dev.slipway.model.image"] != string(img.Digest) || note.Annotations["dev.slipway.model.digest"] != string(m.Digest) {
+	note := readNote(t, e)
+	if note.Image != string(img.Digest) || note.Model["dev.slipway.model.digest"] != string(m.Digest) {
 		t.Errorf("note = %+v, want one for image %s of model %s", note, img.Digest, m.Digest)
 	}
 }
+
+type packedNote struct {
+	Image string            `json:"image"`
+	Model map[string]string `json:"model"`
+}
+
+// readNote reads the only note beside the registry.
+func readNote(t *testing.T, e *embedded.Registry) (note packedNote) {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(e.Dir(), "packed", "packed-*.json"))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("notes = %v, %v, want one", found, err)
+	}
+	raw, err := os.ReadFile(found[0])
+	if err == nil {
+		err = json.Unmarshal(raw, &note)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return note
+}
+
+// TestPack_IgnoresPlantedNote puts a note beside the model that names another image, as
+// earlier versions kept it there: whoever can push to that registry can write one.
+func TestPack_IgnoresPlantedNote(t *testing.T) {
+	host, first, e := another(t), openEmbedded(t), openEmbedded(t)
+	m := model(t, packer(first, twoArchs()), "{}")
+	honest, err := packer(first, twoArchs()).Pack(t.Context(), m, host+"/honest")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tags, err := remote.List(reference(t, honest.String()).Context())
+	if err != nil || len(tags) != 1 {
+		t.Fatalf("tags = %v, %v, want one", tags, err)
+	}
+	evil, err := random.Image(100, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(reference(t, host+"/planted:"+tags[0]), evil); err != nil {
+		t.Fatal(err)
+	}
+	digest, err := evil.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := packer(e, twoArchs())
+	model(t, r, "{}")
+	labels := readNote(t, first).Model
+	labels["dev.slipway.model.image"] = digest.String()
+	plantNote(t, e, "models/team/price-models:packed"+strings.TrimPrefix(tags[0], "model"), labels)
+	if img, err := r.Pack(t.Context(), m, host+"/planted"); err != nil || img.Digest != honest.Digest {
+		t.Errorf("Pack = %v, %v; want %s rather than the planted %s", img, err, honest.Digest, digest)
+	}
+}
+
+// plantNote pushes a manifest with annotations only.
+func plantNote(t *testing.T, e *embedded.Registry, at string, annotations map[string]string) {
+	t.Helper()
+	ref, within := reference(t, embedded.Host+"/"+at), remote.WithTransport(e.Transport())
+	nothing := static.NewLayer([]byte("{}"), "application/vnd.oci.empty.v1+json")
+	if err := remote.WriteLayer(ref.Context(), nothing, within); err != nil {
+		t.Fatal(err)
+	}
+	digest, err := nothing.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := v1.Descriptor{MediaType: "application/vnd.oci.empty.v1+json", Digest: digest, Size: 2}
+	raw, err := json.Marshal(map[string]any{
+		"schemaVersion": 2, "mediaType": types.OCIManifestSchema1, "artifactType": "application/vnd.slipway.model.image.v1",
+		"config": part, "layers": []v1.Descriptor{part}, "annotations": annotations,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Put(ref, plainManifest(raw), within); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type plainManifest []byte
+
+func (p plainManifest) RawManifest() ([]byte, error)      { return p, nil }
+func (plainManifest) MediaType() (types.MediaType, error) { return types.OCIManifestSchema1, nil }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -16,7 +17,6 @@ const (
 	modelKey   = "dev.slipway.model"         // group:version
 	digestKey  = "dev.slipway.model.digest"  // of the artifact
 	programKey = "dev.slipway.model.program" // of the programs in the image
-	imageKey   = "dev.slipway.model.image"   // in the note only: the digest that was packed
 )
 
 // packer is one model on its way into an image.
@@ -26,6 +26,7 @@ type packer struct {
 	source   repoRef // where Store put it
 	programs map[string][]byte
 	labels   map[string]string
+	record   string // path of its imageRecord; empty: none is kept
 }
 
 func (r *Registry) newPacker(ctx context.Context, m delivery.ModelRef) (packer, error) {
@@ -44,9 +45,24 @@ func (r *Registry) newPacker(ctx context.Context, m delivery.ModelRef) (packer, 
 	if err != nil {
 		return packer{}, err
 	}
-	return packer{act: "pack model " + m.String(), model: m, source: source, programs: programs, labels: map[string]string{
+	p := packer{act: "pack model " + m.String(), model: m, source: source, programs: programs, labels: map[string]string{
 		modelKey: m.String(), digestKey: string(m.Digest), programKey: string(programsDigest(programs)),
-	}}, nil
+	}}
+	p.record, err = r.recordPath(p.tag("packed"))
+	return p, err
+}
+
+// recordPath is where the note on a packed model is: in the folder of the embedded
+// registry, but not in what that serves.
+func (r *Registry) recordPath(name string) (string, error) {
+	if r.c.Embedded == nil {
+		return "", nil
+	}
+	e, err := r.c.Embedded()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(e.Dir(), "packed", name+".json"), nil
 }
 
 // programsDigest names all programs together.

@@ -101,12 +101,8 @@ func TestAttach_AddsNoTag(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := e.Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	repo, err := name.NewRepository(l.Addr() + "/api")
+	addr := serveOpenly(t, e)
+	repo, err := name.NewRepository(addr + "/api")
 	if err != nil {
 		t.Fatal(err)
 	}

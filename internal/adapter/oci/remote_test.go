@@ -36,13 +36,9 @@ type ordinary struct {
 
 func startOrdinary(t *testing.T) *ordinary {
 	t.Helper()
-	l, err := openEmbedded(t).Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
+	addr := serveOpenly(t, openEmbedded(t))
 	o := &ordinary{}
-	proxy := &httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: l.Addr()}) }}
+	proxy := &httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: addr}) }}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, password, _ := r.BasicAuth(); user != "ci" || password != "s3cret" {
 			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
@@ -210,13 +206,9 @@ func TestPush_PersistentErrors(t *testing.T) {
 // TestPush_ReportsProgress stops an upload in the middle until the push has
 // reported progress.
 func TestPush_ReportsProgress(t *testing.T) {
-	l, err := openEmbedded(t).Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
+	addr := serveOpenly(t, openEmbedded(t))
 	moved := make(chan struct{})
-	proxy := &httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: l.Addr()}) }}
+	proxy := &httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: "http", Host: addr}) }}
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPatch && r.ContentLength > 1<<20 {
 			half, err := io.ReadAll(io.LimitReader(r.Body, r.ContentLength/2))

@@ -117,17 +117,13 @@ func TestModels_SilentServer(t *testing.T) {
 // TestRegistry_SilentInContent: a registry whose manifests come, and whose blobs don't.
 func TestRegistry_SilentInContent(t *testing.T) {
 	built := porttest.WriteLayout(t, t.TempDir(), port.ImageConfig{}, []porttest.LayerEntry{{Name: "a"}})
-	l, err := openEmbedded(t).Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
+	addr := serveOpenly(t, openEmbedded(t))
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
-	stored := delivery.Image{Repository: l.Addr() + "/mlops/api", Digest: built.Digest}
+	stored := delivery.Image{Repository: addr + "/mlops/api", Digest: built.Digest}
 	if _, err := oci.New(oci.Config{}).Push(t.Context(), built.Layout, stored, "v1", nil); err != nil {
 		t.Fatal(err)
 	}
-	healthy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: l.Addr()})
+	healthy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: addr})
 	for name, body := range map[string]string{"before the answer": "", "in the body": "{"} {
 		t.Run("silent "+name, func(t *testing.T) {
 			ended := make(chan struct{})

@@ -42,7 +42,7 @@ func run(ctx context.Context, dir, to string) error {
 	if to == "" {
 		return nil
 	}
-	ref, err := base.Push(ctx, img, to)
+	ref, err := base.Push(ctx, img, to, os.Getenv("SLIPWAY_REGISTRY_TOKEN"))
 	if err != nil {
 		return err
 	}

@@ -24,9 +24,23 @@ type Listener struct {
 	done chan struct{}
 }
 
+// Handler returns the registry without any restriction: whoever serves it decides who
+// may write and delete.
+func (r *Registry) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.handler.ServeHTTP(w, req.WithContext(withoutLogs(req.Context())))
+	})
+}
+
 // Listen serves the registry at a loopback address ("127.0.0.1:5000", port 0: any
-// free one). Other addresses are refused, because the registry has no passwords.
-func (r *Registry) Listen(addr string) (*Listener, error) {
+// free one), for reading, and for pushing with the token if there is one. Other
+// addresses are refused, because there is no encryption.
+func (r *Registry) Listen(addr, token string) (*Listener, error) {
+	if token != "" {
+		if err := ValidateToken(token); err != nil {
+			return nil, err
+		}
+	}
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil || !repository.IsLoopback(host) {
 		return nil, fault.New(fault.Invalid, "serve the embedded registry at %q: only loopback addresses are allowed", addr).
@@ -38,7 +52,7 @@ func (r *Registry) Listen(addr string) (*Listener, error) {
 			Hint("is another program using the port? Choose another one").Cause(err)
 	}
 	out := &Listener{addr: l.Addr().String(), done: make(chan struct{}), srv: &http.Server{
-		Handler:           refuseOtherHosts(r.handler),
+		Handler:           refuseOtherHosts(guard{r.handler, token}),
 		ErrorLog:          log.New(io.Discard, "", 0),
 		BaseContext:       baseContext(withoutLogs(context.Background())),
 		ReadHeaderTimeout: 10 * time.Second,
