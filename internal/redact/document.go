@@ -21,7 +21,7 @@ func (r *Redactor) Event(e event.Event) event.Event {
 // JSON returns a document with the secrets in its strings replaced. One without
 // secrets is returned as it is, byte for byte, and so is what is not JSON.
 func (r *Redactor) JSON(raw json.RawMessage) json.RawMessage {
-	if r == nil || len(r.values) == 0 || len(raw) == 0 {
+	if r == nil || r.values.longest == 0 || len(raw) == 0 {
 		return raw
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -26,9 +25,10 @@ const (
 // secretName matches names of variables that usually hold a secret.
 var secretName = regexp.MustCompile(`(?i)(secret|token|passw|passphrase|credential|private_?key|api_?key|access_?key|webhook|_dsn$)`)
 
-// Redactor replaces the values that it was given. The zero value and nil replace
-// nothing. It is safe for concurrent use once its last value has been added.
-type Redactor struct{ values []string } // longest first: one may contain another
+// Redactor replaces the values that it was given, also as they are written in base64,
+// URLs and JSON. The zero value and nil replace nothing. It is safe for concurrent use
+// once its last value has been added.
+type Redactor struct{ values values }
 
 // New returns a Redactor for the given secrets and the credentials of URLs in
 // them.
@@ -76,12 +76,14 @@ func (r *Redactor) AddBase64(value string) {
 func (r *Redactor) add(minimum int, values ...string) {
 	for _, value := range values {
 		for line := range strings.Lines(value) {
-			if line = strings.TrimSpace(line); len(line) >= minimum && !slices.Contains(r.values, line) {
-				r.values = append(r.values, line)
+			if line = strings.TrimSpace(line); len(line) < minimum {
+				continue
+			}
+			for _, form := range forms(line) {
+				r.values.add(form)
 			}
 		}
 	}
-	slices.SortStableFunc(r.values, func(a, b string) int { return len(b) - len(a) })
 }
 
 // Contains reports whether s contains one of the secrets.
@@ -92,10 +94,7 @@ func (r *Redactor) Text(s string) string {
 	if r == nil {
 		return s
 	}
-	for _, v := range r.values {
-		s = strings.ReplaceAll(s, v, Placeholder)
-	}
-	return s
+	return r.values.replace(s, Placeholder)
 }
 
 // Error returns an error with the redacted text of err. It does not wrap err,

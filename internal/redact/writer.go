@@ -14,10 +14,10 @@ const maxLine = 64 << 10
 // overlap by the longest secret. Close writes what has no line end yet; it leaves
 // w open.
 func (r *Redactor) Writer(w io.Writer) io.WriteCloser {
-	if r == nil || len(r.values) == 0 {
+	if r == nil || r.values.longest == 0 {
 		return nopCloser{w}
 	}
-	return &lineWriter{text: r.Text, overlap: len(r.values[0]), next: w}
+	return &lineWriter{text: r.Text, overlap: r.values.longest, next: w}
 }
 
 // LineWriter passes what is written on to w, line by line and through text. A
