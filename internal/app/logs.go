@@ -167,7 +167,7 @@ func (a *App) ServiceLogs(ctx context.Context, env delivery.Environment, lines i
 		}
 		out, err := logs.ReplicaLogs(ctx, s.project.Service, env, lines)
 		for _, l := range out {
-			fmt.Fprintln(w, l)
+			fmt.Fprintln(w, s.redactor.Text(l))
 		}
 		return err
 	})

@@ -125,12 +125,12 @@ func (a *App) openSession(ctx context.Context, place Workspace, preview bool) (*
 	if project.Model != nil {
 		place.ModelRegistry = project.Model.Registry
 	}
-	parts, err := a.Factory(ctx, place)
-	if err != nil {
+	s := &session{app: a, workspace: place, project: project, preview: preview, unavailable: map[step.Kind]error{}}
+	s.workspace.Secrets = s.secrets()
+	s.redactor = redact.FromEnviron(a.Environ, s.workspace.Secrets...)
+	if s.deps, err = a.Factory(ctx, s.workspace); err != nil {
 		return nil, err
 	}
-	s := &session{app: a, workspace: place, project: project, deps: parts, preview: preview, unavailable: map[step.Kind]error{}}
-	s.redactor = redact.FromEnviron(a.Environ, s.secrets()...)
 	s.engine = s.newEngine()
 	return s, nil
 }
@@ -185,7 +185,7 @@ func (s *session) secrets() []string {
 			out = append(out, s.referenced(slices.Collect(maps.Values(check.Headers)))...)
 		}
 	}
-	return append(out, s.signingSecrets()...)
+	return slices.Concat(out, s.signingSecrets(), s.variables())
 }
 
 // referenced are the values of the variables that texts refer to.

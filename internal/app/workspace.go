@@ -29,6 +29,7 @@ type Workspace struct {
 	Project       delivery.Project // whose records are opened
 	ModelRegistry extension.Kind   // that the project names; empty: the default
 	Also          []string         // globs of files beside Repository that belong to the service
+	Secrets       []string         // values that no log may show
 }
 
 // findWorkspace looks for slipway.yaml in the folder of the command and those above it.

@@ -49,7 +49,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	registry := oci.New(oci.Config{Embedded: openEmbedded, Blobs: kept})
 	host := extension.Host{
 		Home: w.Home, Cache: w.Cache, Executable: self, Version: version, LookupEnv: os.LookupEnv, Clock: time.Now,
-		Images: registry, Artifacts: registry, Models: store.Models(), ScanArchives: scanArchives(store, kept), ContainsSecret: redact.FromEnviron(os.Environ()).Contains,
+		Images: registry, Artifacts: registry, Models: store.Models(), ScanArchives: scanArchives(store, kept), ContainsSecret: redact.FromEnviron(os.Environ(), w.Secrets...).Contains,
 	}
 	signer := sigstore.New(sigstore.Config{Cache: filepath.Join(w.Home, "sigstore")})
 	ports, stops, closers, err := construct(set, host, w)
@@ -61,7 +61,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	ports.Signers, ports.Signatures = signer, signer
 	ports.Releases, ports.Deployments, ports.Approvals = store.Releases(), store.Deployments(), store.Approvals()
 	ports.Log = store.Log()
-	ports.ContainsSecret, ports.Version = host.ContainsSecret, version
+	ports.ContainsSecret, ports.Version = redact.FromEnviron(os.Environ()).Contains, version
 	steps := map[step.Kind]step.Step{}
 	for _, s := range set.Steps {
 		steps[s.Kind] = s.New(ports)

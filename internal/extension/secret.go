@@ -51,6 +51,19 @@ func References(text string) []string {
 	return names
 }
 
+// Variables returns the names of the variables in text, each once, those with a default
+// too.
+func Variables(text string) []string {
+	var names []string
+	for _, m := range referencePattern.FindAllStringSubmatch(text, -1) {
+		v := variablePattern.FindStringSubmatch(m[1])
+		if v != nil && strings.HasSuffix(m[0], "}") && !slices.Contains(names, v[1]) {
+			names = append(names, v[1])
+		}
+	}
+	return names
+}
+
 // Resolve takes the value from the environment. A variable that is unset or
 // empty is fault.NotFound and named.
 func (s Secret) Resolve(lookupEnv func(string) (string, bool)) (string, error) {
