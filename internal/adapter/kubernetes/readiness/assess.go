@@ -54,12 +54,7 @@ func (a *assessor) index() {
 		}
 	}
 	slices.SortStableFunc(a.pods, func(a, b *corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
-	a.readyPods = map[string]int{}
-	for _, p := range a.pods {
-		if PodReady(p) {
-			a.readyPods[a.workload(p)]++
-		}
-	}
+	a.countReady()
 	a.measureReadyTimes()
 }
 

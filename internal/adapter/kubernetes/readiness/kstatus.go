@@ -113,7 +113,7 @@ func (a *assessor) assessTerminations() {
 		}
 		overdue := a.snapshot.Now.Sub(p.DeletionTimestamp.Time)
 		if overdue <= usual {
-			a.recheckIn = usual - overdue + time.Second
+			a.recheckAfter(usual - overdue + time.Second)
 			continue
 		}
 		t := problem{rank: rankTermination, kind: fault.Exhausted, infrastructure: true}

@@ -167,11 +167,16 @@ func (a *assessor) assessLostNode(p *corev1.Pod) bool {
 
 // firstUnreadyPod describes the first pod that is not ready.
 func (a *assessor) firstUnreadyPod() string {
-	at := slices.IndexFunc(a.pods, func(p *corev1.Pod) bool { return !PodReady(p) && p.Status.Phase != corev1.PodSucceeded })
+	at := slices.IndexFunc(a.pods, func(p *corev1.Pod) bool {
+		return (!PodReady(p) || a.unsettled(p) > 0) && p.Status.Phase != corev1.PodSucceeded
+	})
 	if at < 0 {
 		return "waiting for pods to be created"
 	}
 	p := a.pods[at]
+	if PodReady(p) {
+		return podName(p) + ": it has no probe, and started less than " + minRunTime.String() + " ago"
+	}
 	return podName(p) + ": " + podProgress(p)
 }
 
