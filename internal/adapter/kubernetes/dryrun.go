@@ -29,10 +29,10 @@ func (t *Target) DryRun(ctx context.Context, o port.DeployRequest, report func(s
 		return err
 	}
 	objects = append(objects, jobs...)
-	for _, d := range op.set.Workloads { // the number that only a scaler manages is taken from it without a conflict
+	for _, d := range op.set.Workloads { // a number that was only scaled is no configuration: it is taken over without a conflict
 		live := op.state.Deployments[d.GetName()]
 		n, ok := manifest.Replicas(live)
-		if _, named := manifest.Replicas(d); named && ok && managedfields.IsScaler(managedfields.ReplicasManager(live)) {
+		if _, named := manifest.Replicas(d); named && ok && managedfields.IsOnlyScaled(live) {
 			manifest.SetReplicas(d, n)
 		}
 	}

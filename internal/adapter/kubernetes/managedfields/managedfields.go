@@ -146,14 +146,28 @@ func managers(o *unstructured.Unstructured, selected func(metav1.ManagedFieldsEn
 // ReplicasManager returns the only manager of a live workload's number of replicas;
 // "" if there are several, or none.
 func ReplicasManager(live *unstructured.Unstructured) string {
-	var found []string
-	for _, e := range live.GetManagedFields() {
-		if fields, err := fieldsOf(e); err == nil && fields.Has(fieldpath.MakePathOrDie("spec", "replicas")) {
-			found = append(found, e.Manager)
-		}
-	}
+	found := replicasManagers(live)
 	if len(found) != 1 {
 		return ""
 	}
-	return found[0]
+	return found[0].Manager
+}
+
+// IsOnlyScaled reports whether only Slipway has set a live workload's number of
+// replicas as configuration: its other managers are scalers, or have scaled it as
+// `kubectl scale` does.
+func IsOnlyScaled(live *unstructured.Unstructured) bool {
+	return !slices.ContainsFunc(replicasManagers(live), func(e metav1.ManagedFieldsEntry) bool {
+		return e.Manager != labels.Manager && !IsScaler(e.Manager) && e.Subresource != "scale"
+	})
+}
+
+// replicasManagers returns the managers of the number of replicas.
+func replicasManagers(live *unstructured.Unstructured) (found []metav1.ManagedFieldsEntry) {
+	for _, e := range live.GetManagedFields() {
+		if fields, err := fieldsOf(e); err == nil && fields.Has(fieldpath.MakePathOrDie("spec", "replicas")) {
+			found = append(found, e)
+		}
+	}
+	return found
 }

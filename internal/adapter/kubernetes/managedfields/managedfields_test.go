@@ -147,6 +147,30 @@ func TestIsScaler(t *testing.T) {
 	}
 }
 
+func TestIsOnlyScaled(t *testing.T) {
+	const slipway, replicas = "{manager: slipway, operation: Apply, ", "apiVersion: apps/v1, fieldsV1: {'f:spec': {'f:replicas': {}}}}"
+	for _, c := range []struct {
+		name, entries string
+		want          bool
+	}{
+		{"no manager", "", true},
+		{"applied", slipway + replicas, true},
+		{"kept for an autoscaler", "{manager: slipway-replicas, operation: Apply, " + replicas, true},
+		{"scaled by an autoscaler", "{manager: kube-controller-manager, operation: Update, subresource: scale, " + replicas, true},
+		{"scaled by kubectl", slipway + replicas + ", {manager: kubectl, operation: Update, subresource: scale, " + replicas, true},
+		{"edited", slipway + replicas + ", {manager: kubectl-edit, operation: Update, " + replicas, false},
+		{"scaled and applied by others", "{manager: kubectl, operation: Update, subresource: scale, " + replicas + ", {manager: helm, operation: Update, " + replicas, false},
+		{"another field is edited", "{manager: kubectl-edit, operation: Update, apiVersion: apps/v1, fieldsV1: {'f:spec': {'f:paused': {}}}}", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			live := object(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api, managedFields: ["+strings.ReplaceAll(c.entries, "apiVersion:", "fieldsType: FieldsV1, apiVersion:")+"]}\nspec: {replicas: 2}\n")
+			if got := IsOnlyScaled(live); got != c.want {
+				t.Errorf("IsOnlyScaled = %t, want %t", got, c.want)
+			}
+		})
+	}
+}
+
 // TestOwner_Kind: an entry is judged by what it is of, too.
 func TestOwner_Kind(t *testing.T) {
 	for _, c := range []struct {
