@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/randommanifests"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // maxSettle is how long what follows the last call may take: pods end, nodes follow.
@@ -52,10 +53,13 @@ func (r *randomRun) check(after string) {
 	if len(failures) > 0 && !r.mayLose {
 		r.t.Errorf("after %s: %d of %d requests failed: %q", after, len(failures), requests, failures[:min(3, len(failures))])
 	}
-	ready := 0
-	enough := func() bool { ready = r.readyReplicas(want.set.Deployment); return ready >= want.set.MinReplicas() }
+	ready, minReady := 0, want.set.MinReplicas()
+	if r.scaled {
+		minReady = 1 // perhaps after the release's own number was applied
+	}
+	enough := func() bool { ready = r.readyReplicas(want.set.Deployment); return ready >= minReady }
 	if !r.eventually(enough) { // an autoscaler looks every 15 s
-		r.t.Errorf("after %s: %d ready pods, want at least %d", after, ready, want.set.MinReplicas())
+		r.t.Errorf("after %s: %d ready pods, want at least %d", after, ready, minReady)
 	}
 	r.mayLose = false
 }
@@ -160,6 +164,24 @@ func (r *randomRun) getJSON(into any, args ...string) {
 	if err := json.Unmarshal([]byte(text), into); err != nil {
 		r.t.Fatal(err)
 	}
+}
+
+// restarted returns the cause of a restart of one of the release's pods, as the bake
+// sees it; nil: there is none for maxSettle.
+func (r *randomRun) restarted(o port.DeployRequest) (cause error) {
+	r.eventually(func() bool {
+		obs, err := r.target.Observe(r.t.Context(), o.Service, o.Environment)
+		if err != nil {
+			return false // the API server is away
+		}
+		for _, replica := range obs.Replicas {
+			if replica.Release == o.ID && replica.Restarts > 0 {
+				cause = fmt.Errorf("%s restarted: %s", replica.Name, replica.Cause)
+			}
+		}
+		return cause != nil
+	})
+	return cause
 }
 
 func (r *randomRun) eventually(ok func() bool) bool {

@@ -107,6 +107,7 @@ func (r *randomRun) deletePod() {
 func (r *randomRun) scaleByHand() {
 	names := strings.Fields(r.kubectl("-n", r.namespace, "get", "deployments", "-o", "name"))
 	if len(names) > 0 {
+		r.scaled = true
 		r.kubectl("-n", r.namespace, "scale", fmt.Sprintf("--replicas=%d", 1+r.random.IntN(3)), names[r.random.IntN(len(names))])
 	}
 }

@@ -34,6 +34,7 @@ type randomRun struct {
 	accepted []randomRelease // newest first
 	load     *steadyLoad
 	mayLose  bool          // the disturbance of this step takes pods away
+	scaled   bool          // by hand, since the last release was accepted that was not
 	kill     chan struct{} // closed when the process is to die
 }
 
@@ -98,16 +99,20 @@ func (r *randomRun) deploy(set randommanifests.Set) {
 		r.checkRefused(set, err)
 		return
 	}
-	o := release.request
+	o, scaledBefore := release.request, r.scaled
 	r.must("lock", func(ctx context.Context) error { return r.target.Lock(ctx, o, r.report) })
 	r.record(o)
+	r.scaled = false
 	end := r.disturb()
 	err = r.call("dry run", func(ctx context.Context) error { return r.target.DryRun(ctx, o, r.report) })
 	if err == nil {
 		err = r.call("stage", func(ctx context.Context) error { _, err := r.target.Stage(ctx, o, r.report); return err })
 	}
-	if err == nil && set.Defect == randommanifests.Sound {
+	if err == nil && (set.Defect == randommanifests.Sound || set.Defect == randommanifests.WorkerCrashes) {
 		err = r.call("promote", func(ctx context.Context) error { _, err := r.target.Promote(ctx, o, r.report); return err })
+	}
+	if err == nil && set.Defect == randommanifests.WorkerCrashes { // on a busy machine, later than it counts as started
+		err = r.restarted(o)
 	}
 	end()
 	switch refused := len(r.accepted) > 0 && r.random.IntN(refusedByBake) == 0; {
@@ -123,7 +128,9 @@ func (r *randomRun) deploy(set randommanifests.Set) {
 	default:
 		r.accepted = append([]randomRelease{release}, r.accepted...)
 		r.accept(o)
+		scaledBefore = false
 	}
+	r.scaled = r.scaled || scaledBefore
 	r.check(set.Version)
 }
 
@@ -184,6 +191,7 @@ func (r *randomRun) rollBack() {
 	o := backTo(before.request, "run-back")
 	r.must("lock", func(ctx context.Context) error { return r.target.Lock(ctx, o, r.report) })
 	r.record(o)
+	r.scaled = false
 	end := r.disturb()
 	r.restore(o)
 	end()
