@@ -10,6 +10,7 @@ import (
 
 // Host is what a constructor may build upon.
 type Host struct {
+	Repository string // absolute folder with slipway.yaml
 	Home       string // absolute folder of the state
 	Cache      string // absolute folder of the project's caches; each delivery.TrustClass has a folder in it
 	Executable string // absolute path of this program

@@ -22,6 +22,7 @@ import (
 
 // Config of a Target. The zero value is useful.
 type Config struct {
+	Repository string // folder of the project: a kubeconfig of the repository runs no programs
 	Kubeconfig []byte // instead of the location's file: for tests
 
 	// Transport wraps what sends requests to the API server: for tests. nil: nothing.
@@ -183,7 +184,7 @@ func (t *Target) client() (*client.Client, error) {
 	if t.conn != nil {
 		return t.conn, nil
 	}
-	location := client.Location{Kubeconfig: t.section.Kubeconfig, Context: t.section.Context, Namespace: t.section.Namespace}
+	location := client.Location{Kubeconfig: t.section.Kubeconfig, Context: t.section.Context, Namespace: t.section.Namespace, Repository: t.cfg.Repository}
 	conn, err := client.Connect(location, t.cfg.Kubeconfig, t.cfg.Transport)
 	if err == nil {
 		conn.ReuseLists(maxListAge)

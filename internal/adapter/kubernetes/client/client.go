@@ -26,6 +26,10 @@ type Location struct {
 	Kubeconfig string // path
 	Context    string
 	Namespace  string
+
+	// Repository is the folder of the project. A kubeconfig in the repository that it is
+	// part of runs no programs, and sends no files.
+	Repository string
 }
 
 // String describes the location's cluster: " of context staging".
@@ -110,6 +114,9 @@ func credentials(l Location, content []byte) (*rest.Config, string, error) {
 			return nil, "", fault.New(fault.Invalid, "read the kubeconfig").Cause(err)
 		}
 		loader = clientcmd.NewNonInteractiveClientConfig(*parsed, l.Context, overrides, nil)
+	}
+	if err := checkPlugins(l, loader); err != nil {
+		return nil, "", err
 	}
 	config, err := loader.ClientConfig()
 	if err == nil {
