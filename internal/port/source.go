@@ -31,7 +31,7 @@ type Source interface {
 }
 
 // ScratchSource is a Source that can describe uncommitted changes without writing to
-// the repository.
+// the repository, and without running programs that the repository names.
 type ScratchSource interface {
 	Source
 	// WithScratch returns the source with the trees of uncommitted changes in dir, a

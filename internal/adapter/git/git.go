@@ -40,6 +40,8 @@ type Source struct {
 
 	Also []string // globs of files beside Dir that belong to the service, such as ../lib/**
 
+	filters *filterGuard // nil: git runs the filters of the repository
+
 	gitDir string // of a submodule's clone; empty: that of the working tree
 }
 
@@ -109,12 +111,16 @@ func (s Source) run(ctx context.Context, c command) (string, error) {
 	if program == "" {
 		program = "git"
 	}
+	guard, err := s.filters.variables(ctx, s)
+	if err != nil {
+		return "", err
+	}
 	cmd := exec.CommandContext(ctx, program, append(c.options(), c.args...)...)
 	environ := cleanEnviron(os.Environ())
 	if s.gitDir != "" {
 		environ = append(environ, "GIT_DIR="+s.gitDir)
 	}
-	cmd.Dir, cmd.Env, cmd.Stdin = c.dir, append(environ, c.env...), bytes.NewReader(c.in)
+	cmd.Dir, cmd.Env, cmd.Stdin = c.dir, slices.Concat(environ, guard, c.env), bytes.NewReader(c.in)
 	if !c.userObjects && s.hasScratch() {
 		cmd.Env = append(cmd.Env, "GIT_OBJECT_DIRECTORY="+s.scratchObjects())
 	}
@@ -128,7 +134,7 @@ func (s Source) run(ctx context.Context, c command) (string, error) {
 	// git-remote-https, do not end with it, and hold the pipes while a server is silent.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = waitDelay
-	err := cmd.Run()
+	err = cmd.Run()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

@@ -15,10 +15,10 @@ import (
 // copied to the scratch folder, which may be in memory.
 const maxScratchFile = 4 << 20
 
-// WithScratch returns a source that writes to dir instead of the repository; see
-// port.ScratchSource.
+// WithScratch returns a source that writes to dir instead of the repository, and runs no
+// program that the repository names; see port.ScratchSource.
 func (s Source) WithScratch(dir string) port.Source {
-	s.Scratch = dir
+	s.Scratch, s.filters = dir, &filterGuard{}
 	return s
 }
 
