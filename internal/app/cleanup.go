@@ -3,8 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
-	"errors"
-	"io/fs"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,7 +49,7 @@ func (a *App) Cleanup(ctx context.Context, opts CleanupOptions) (result CleanupR
 		slices.SortStableFunc(result.Items, func(a, b CleanupItem) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	}()
 	if !opts.DryRun {
-		a.useReserve()
+		a.useReserve(ctx)
 	}
 	err = a.withSession(ctx, func(s *session) error {
 		if err := s.removeRunFiles(ctx, opts, &result); err != nil {
@@ -94,7 +93,7 @@ func (s *session) removeRunFiles(ctx context.Context, opts CleanupOptions, resul
 		return err
 	}
 	for _, id := range runs {
-		size, err := removeTree(engine.RunDir(s.workspace.Home, id), opts.DryRun)
+		size, err := s.removeTree(engine.RunDir(s.workspace.Home, id), opts.DryRun)
 		if err != nil {
 			return err
 		}
@@ -130,7 +129,7 @@ func (s *session) removeContent(ctx context.Context, before time.Time, result *C
 		if !ok {
 			continue
 		}
-		size, err := removeTree(moved, result.DryRun)
+		size, err := s.removeTree(moved, result.DryRun)
 		result.Folders, result.Bytes = result.Folders+1, result.Bytes+size
 		if err != nil {
 			return err
@@ -163,7 +162,7 @@ func (s *session) expiredRuns(ctx context.Context, keep int) ([]delivery.RunID, 
 
 // regenerable lists content that a step or a target would create again.
 func (s *session) regenerable(ctx context.Context, before time.Time) ([]string, error) {
-	out, err := filepath.Glob(filepath.Join(s.artifacts(), "*", "*"))
+	out, err := filesBelow(s.workspace.Home, "artifacts/*/*")
 	if err != nil {
 		return nil, err
 	}
@@ -229,29 +228,16 @@ func (s *session) detach(dir string, dry bool) (folder string, ok bool, err erro
 	return dir, true, nil
 }
 
-// removeTree removes a folder, which may contain read-only folders, and returns its
-// size in bytes. One that does not exist is empty.
-func removeTree(dir string, dry bool) (size int64, err error) {
-	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		switch {
-		case err != nil:
-			return err
-		case d.IsDir() && !dry && info.Mode().Perm()&0o700 != 0o700:
-			return os.Chmod(path, 0o700)
-		case info.Mode().IsRegular():
-			size += info.Size()
-		}
-		return nil
-	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return size, nil
+// removeTree removes a folder and returns its size in bytes. One in the state folder is
+// reached without following links out of that.
+func (s *session) removeTree(dir string, dry bool) (size int64, err error) {
+	base := filepath.Dir(dir)
+	if strings.HasPrefix(dir, s.workspace.Home+string(filepath.Separator)) {
+		base = s.workspace.Home
 	}
-	if err != nil || dry {
-		return size, err
+	size, err = removeBelow(base, dir, dry)
+	if err != nil {
+		return size, fmt.Errorf("remove %s: %w", dir, err)
 	}
-	return size, os.RemoveAll(dir)
+	return size, nil
 }

@@ -78,18 +78,34 @@ func (f *folder) checkContent(contents ...string) error {
 	return nil
 }
 
-// inFolder returns the path of a folder that is in the state folder, wherever that was
-// when the path was saved: "/before/local/rootfs/HEX" is "DIR/rootfs/HEX".
-func inFolder(dir, path string) string {
+// inFolder returns the path of an unpacked image or a model in the state folder, wherever
+// that was when the path was saved: "/before/local/rootfs/HEX" is "DIR/rootfs/HEX". Any
+// other path is refused, and one that a link leads out of the folder: a file that came
+// from elsewhere must not choose what becomes the root of a replica.
+func inFolder(dir, kind, path string) (string, error) {
 	if path == "" {
-		return ""
+		return "", nil
 	}
-	if _, err := os.Stat(path); err == nil {
-		return path
+	path = filepath.Clean(path)
+	if filepath.Base(filepath.Dir(path)) != kind {
+		return "", outside(dir, path)
 	}
-	here := filepath.Join(dir, filepath.Base(filepath.Dir(path)), filepath.Base(path))
-	if _, err := os.Stat(here); err != nil {
-		return path
+	here := filepath.Join(dir, kind, filepath.Base(path))
+	target, err := filepath.EvalSymlinks(here)
+	if err != nil {
+		return here, nil //nolint:nilerr // it was removed: it is unpacked anew
 	}
-	return here
+	folder, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", err
+	}
+	if rel, err := filepath.Rel(folder, target); err != nil || !filepath.IsLocal(rel) {
+		return "", outside(dir, here)
+	}
+	return here, nil
+}
+
+func outside(dir, path string) error {
+	return fault.New(fault.Denied, "read the state of the local target: %s is not in %s", path, dir).
+		Hint("replicas run only what was unpacked there; if the folder did not come with a repository, move %s away and deploy again", filepath.Join(dir, "state.json"))
 }

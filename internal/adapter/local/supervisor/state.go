@@ -82,8 +82,9 @@ func ReadState(dir string) (State, error) {
 		s.Environments = map[string]EnvironmentState{}
 	}
 	for _, e := range s.Environments { // the folder may have been moved
-		e.Promoted.relocate(dir)
-		e.Staged.relocate(dir)
+		if err := errors.Join(e.Promoted.relocate(dir), e.Staged.relocate(dir)); err != nil {
+			return s, err
+		}
 	}
 	return s, nil
 }
@@ -207,8 +208,13 @@ func (s *store) change(key string, e *EnvironmentState) error {
 }
 
 // relocate makes the paths of a release valid in the folder.
-func (p *ReleaseSpec) relocate(dir string) {
-	if p != nil {
-		p.Spec.Rootfs, p.Spec.Model = inFolder(dir, p.Spec.Rootfs), inFolder(dir, p.Spec.Model)
+func (p *ReleaseSpec) relocate(dir string) (err error) {
+	if p == nil {
+		return nil
 	}
+	if p.Spec.Rootfs, err = inFolder(dir, "rootfs", p.Spec.Rootfs); err != nil {
+		return err
+	}
+	p.Spec.Model, err = inFolder(dir, "models", p.Spec.Model)
+	return err
 }

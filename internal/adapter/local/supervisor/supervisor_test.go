@@ -42,7 +42,7 @@ func TestConfig_NextBackoff(t *testing.T) {
 func TestStore_PutIsRead(t *testing.T) {
 	dir := t.TempDir()
 	s := &store{dir: dir}
-	want := EnvironmentState{Service: "s", Environment: "e", Port: 18001, Promoted: &ReleaseSpec{Release: "r-aaaaaaaaaaaa", Spec: Spec{Rootfs: "/x"}}}
+	want := EnvironmentState{Service: "s", Environment: "e", Port: 18001, Promoted: &ReleaseSpec{Release: "r-aaaaaaaaaaaa", Spec: Spec{Rootfs: filepath.Join(dir, "rootfs", "x")}}}
 	if err := s.put("s/e", want); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestStore_PutIsRead(t *testing.T) {
 func TestState_KeepsFieldsOfNewerVersion(t *testing.T) {
 	dir := t.TempDir()
 	const newer = `"newer": {"x": 1}`
-	given := `{"schema": 1, "environments": {"s/e": {"service": "s", "environment": "e", "port": 18001, "promoted": {"release": "r-aaaaaaaaaaaa", "spec": {"rootfs": "/x", "image": {}, "workload": {"replicas": 1, "health": "/", NEWER}, NEWER}, NEWER}, NEWER},
+	given := `{"schema": 1, "environments": {"s/e": {"service": "s", "environment": "e", "port": 18001, "promoted": {"release": "r-aaaaaaaaaaaa", "spec": {"rootfs": "/before/rootfs/x", "image": {}, "workload": {"replicas": 1, "health": "/", NEWER}, NEWER}, NEWER}, NEWER},
 		"s/f": {"service": "s", "environment": "f", "port": 18002, NEWER}}, NEWER}`
 	if err := os.WriteFile(filepath.Join(dir, "state.json"), []byte(strings.ReplaceAll(given, "NEWER", newer)), 0o600); err != nil {
 		t.Fatal(err)
