@@ -71,6 +71,9 @@ type App struct {
 	// Supervisors are those of this user on this machine, of all projects; it may return
 	// nil, where none can run.
 	Supervisors func() port.Supervisors
+	// Git reports about folders before the project in them is trusted; nil: nothing is
+	// known about them but their owners.
+	Git Git
 	// OpenState opens the shared state of a workspace without its records.
 	OpenState func(ctx context.Context, w Workspace) (*shared.State, error)
 	// VerifyLog applies the log of a shared state in an empty folder, and compares its

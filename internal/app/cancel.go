@@ -9,7 +9,7 @@ import (
 
 // Cancel stops a run, wherever it runs, and waits until it has ended.
 func (a *App) Cancel(ctx context.Context, ref string) (rep RunReport, err error) {
-	a.useReserve()
+	a.useReserve(ctx)
 	err = a.withSession(ctx, func(s *session) error {
 		r, err := s.run(ctx, ref)
 		if err != nil {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/rand"
 	"io"
 	"os"
@@ -42,8 +43,8 @@ func keepReserve(home string) {
 
 // useReserve gives the reserve up if the disk is full. The next run that finds enough
 // space makes another one.
-func (a *App) useReserve() {
-	place, err := a.findWorkspace()
+func (a *App) useReserve(ctx context.Context) {
+	place, err := a.findWorkspace(ctx)
 	if err != nil {
 		return // reported by what comes next
 	}

@@ -10,7 +10,7 @@ import (
 
 // Rollback restores an earlier good release in the environment.
 func (a *App) Rollback(ctx context.Context, env delivery.Environment, to delivery.ReleaseID, why string) (rep RunReport, err error) {
-	a.useReserve()
+	a.useReserve(ctx)
 	err = a.withSession(ctx, func(s *session) error {
 		if _, err := s.project.Environment(env); err != nil {
 			return err

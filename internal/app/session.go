@@ -40,7 +40,7 @@ type session struct {
 
 // withSession opens the project, runs do, and closes everything.
 func (a *App) withSession(ctx context.Context, do func(*session) error) (err error) {
-	place, err := a.findWorkspace()
+	place, err := a.findWorkspace(ctx)
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (a *App) withSession(ctx context.Context, do func(*session) error) (err err
 // state folder as they are: what has to be written goes to a folder that is removed
 // at the end.
 func (a *App) withPreviewSession(ctx context.Context, do func(*session) error) (err error) {
-	place, err := a.findWorkspace()
+	place, err := a.findWorkspace(ctx)
 	if err != nil {
 		return err
 	}

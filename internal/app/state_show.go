@@ -51,7 +51,7 @@ type OwnedRun struct {
 // ShowState describes where the records are kept, and who works on what. It begins no
 // shared state.
 func (a *App) ShowState(ctx context.Context) (v StateView, err error) {
-	place, err := a.findWorkspace() // a preview may work in another state folder
+	place, err := a.findWorkspace(ctx) // a preview may work in another state folder
 	if err != nil {
 		return v, err
 	}

@@ -59,7 +59,7 @@ func (a *App) VerifyState(ctx context.Context) (v StateVerification, err error) 
 // openSharedState opens the shared state without the records: they can't be opened if it
 // is damaged.
 func (a *App) openSharedState(ctx context.Context) (*shared.State, error) {
-	place, err := a.findWorkspace()
+	place, err := a.findWorkspace(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 
 // Up starts every environment's service again after a reboot or a crash.
 func (a *App) Up(ctx context.Context) ([]Status, error) {
-	a.useReserve()
+	a.useReserve(ctx)
 	err := a.withSession(ctx, func(s *session) error {
 		for name, t := range s.deps.Targets {
 			if r, ok := t.(port.Restorer); ok {
@@ -37,10 +37,10 @@ type Stopped struct {
 // then the builders that were kept running. The history keeps the deployments. All
 // includes the supervisors that lost their state folder, also outside of any project.
 func (a *App) Down(ctx context.Context, env delivery.Environment) (stopped Stopped, err error) {
-	if _, err := a.findWorkspace(); env == "" && fault.Is(err, fault.NotFound) {
+	if _, err := a.findWorkspace(ctx); env == "" && fault.Is(err, fault.NotFound) {
 		return a.downOutside(ctx, err)
 	}
-	a.useReserve()
+	a.useReserve(ctx)
 	err = a.withSession(ctx, func(s *session) error {
 		names := []string{string(env)}
 		if env == "" {

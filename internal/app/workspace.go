@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -33,10 +34,19 @@ type Workspace struct {
 }
 
 // findWorkspace looks for slipway.yaml in the folder of the command and those above it.
-func (a *App) findWorkspace() (Workspace, error) {
+// One that another user may have put there, or a state folder that came with the
+// repository, is fault.Denied.
+func (a *App) findWorkspace(ctx context.Context) (Workspace, error) {
 	for dir := a.Dir; ; dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, config.FileName)); err == nil {
-			return a.workspaceAt(dir)
+			w, err := a.workspaceAt(dir)
+			if err == nil {
+				err = a.checkOwners(ctx, w)
+			}
+			if err == nil {
+				err = a.checkUntracked(ctx, w)
+			}
+			return w, err
 		}
 		if dir == filepath.Dir(dir) {
 			break

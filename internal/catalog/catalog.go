@@ -48,7 +48,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	kept := openBlobs(state)
 	registry := oci.New(oci.Config{Embedded: openEmbedded, Blobs: kept})
 	host := extension.Host{
-		Home: w.Home, Cache: w.Cache, Executable: self, Version: version, LookupEnv: os.LookupEnv, Clock: time.Now,
+		Repository: w.Repository, Home: w.Home, Cache: w.Cache, Executable: self, Version: version, LookupEnv: os.LookupEnv, Clock: time.Now,
 		Images: registry, Artifacts: registry, Models: store.Models(), ScanArchives: scanArchives(store, kept), ContainsSecret: redact.FromEnviron(os.Environ(), w.Secrets...).Contains,
 	}
 	signer := sigstore.New(sigstore.Config{Cache: filepath.Join(w.Home, "sigstore")})
@@ -156,6 +156,9 @@ func DiscardLogs() { kubernetes.DiscardLogs() }
 
 // ScanDatabase is the embedded scanner's database: one for the whole machine.
 func ScanDatabase() port.ScanDatabase { return anchore.NewFromEnv() }
+
+// Git reports about folders before the project in them is trusted.
+func Git() app.Git { return git.Guard{} }
 
 // Supervisors are the processes that keep services running on this machine.
 func Supervisors() port.Supervisors { return local.NewSupervisors() }
