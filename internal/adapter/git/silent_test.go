@@ -51,15 +51,17 @@ func TestSource_SilentHelper(t *testing.T) {
 	if err := os.Chmod(program, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s, dir := git.Source{Dir: r.Dir, Program: program}, t.TempDir()
+	s, guard, dir := git.Source{Dir: r.Dir, Program: program}, git.Guard{Program: program}, t.TempDir()
 	silenttest.Check(t, silenttest.Calls{
-		"Source.Head":       func(ctx context.Context) error { _, err := s.Head(ctx, true); return err },
-		"Source.Files":      func(ctx context.Context) error { _, err := s.Files(ctx, head.Tree); return err },
-		"Source.Changed":    func(ctx context.Context) error { _, err := s.Changed(ctx, head.Tree, head.Tree[:39]+"0"); return err },
-		"Source.Checkout":   func(ctx context.Context) error { return s.Checkout(ctx, head.Tree, filepath.Join(dir, "out")) },
-		"Source.CheckTree":  func(ctx context.Context) error { return s.CheckTree(ctx, head.Tree, []port.File{{Path: "a"}}) },
-		"Source.Folder":     func(ctx context.Context) error { _, err := s.Folder(ctx, head.Tree); return err },
-		"Source.ReadBranch": func(ctx context.Context) error { _, _, _, err := s.ReadBranch(ctx, "main", "a"); return err },
-		"Source.Fetch":      func(ctx context.Context) error { return s.Fetch(ctx, unknownCommit()) },
+		"Source.Head":           func(ctx context.Context) error { _, err := s.Head(ctx, true); return err },
+		"Source.Files":          func(ctx context.Context) error { _, err := s.Files(ctx, head.Tree); return err },
+		"Source.Changed":        func(ctx context.Context) error { _, err := s.Changed(ctx, head.Tree, head.Tree[:39]+"0"); return err },
+		"Source.Checkout":       func(ctx context.Context) error { return s.Checkout(ctx, head.Tree, filepath.Join(dir, "out")) },
+		"Source.CheckTree":      func(ctx context.Context) error { return s.CheckTree(ctx, head.Tree, []port.File{{Path: "a"}}) },
+		"Source.Folder":         func(ctx context.Context) error { _, err := s.Folder(ctx, head.Tree); return err },
+		"Source.ReadBranch":     func(ctx context.Context) error { _, _, _, err := s.ReadBranch(ctx, "main", "a"); return err },
+		"Source.Fetch":          func(ctx context.Context) error { return s.Fetch(ctx, unknownCommit()) },
+		"Guard.Tracked":         func(ctx context.Context) error { _, err := guard.Tracked(ctx, r.Dir, ".slipway"); return err },
+		"Guard.SafeDirectories": func(ctx context.Context) error { _, err := guard.SafeDirectories(ctx); return err },
 	})
 }
