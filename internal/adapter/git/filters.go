@@ -11,29 +11,27 @@ import (
 	"sync"
 )
 
-// filterGuard keeps git from running the filters that the configuration of a repository,
-// or of a submodule in it, names: a preview runs nothing of the repository. Filters of
-// the user's own configuration, and Git LFS, stay.
-type filterGuard struct {
-	once    sync.Once
-	environ []string // GIT_CONFIG_KEY_0=..., which overrides the repository's
-	err     error
-}
-
 // lfsFilter matches what `git lfs install --local` writes.
 var lfsFilter = regexp.MustCompile(`^git[- ]lfs (clean|smudge|filter-process)( --skip)?( -- %f| %f)?$`)
 
-// variables returns the variables that switch the filters off, looked up once.
-func (g *filterGuard) variables(ctx context.Context, s Source) ([]string, error) {
-	if g == nil {
-		return nil, nil
+// withoutFilters returns the variables that keep git from running the filters which the
+// configuration of the repository, or of a submodule in it, names: a preview runs nothing
+// of the repository. Filters of the user's own configuration, and Git LFS, stay. They are
+// looked up once.
+func (s Source) withoutFilters() func(context.Context) ([]string, error) {
+	var (
+		once    sync.Once
+		environ []string
+		err     error
+	)
+	return func(ctx context.Context) ([]string, error) {
+		once.Do(func() {
+			names := map[string]bool{}
+			err = s.localFilters(ctx, s.Dir, names, 0)
+			environ = overrides(names, os.Getenv("GIT_CONFIG_COUNT"))
+		})
+		return environ, err
 	}
-	g.once.Do(func() {
-		names := map[string]bool{}
-		g.err = s.localFilters(ctx, s.Dir, names, 0)
-		g.environ = overrides(names, os.Getenv("GIT_CONFIG_COUNT"))
-	})
-	return g.environ, g.err
 }
 
 // overrides are the variables that leave filters without programs. They follow the count

@@ -40,7 +40,9 @@ type Source struct {
 
 	Also []string // globs of files beside Dir that belong to the service, such as ../lib/**
 
-	filters *filterGuard // nil: git runs the filters of the repository
+	// guard returns variables that keep git from running filters of the repository; nil:
+	// it runs them.
+	guard func(context.Context) ([]string, error)
 
 	gitDir string // of a submodule's clone; empty: that of the working tree
 }
@@ -111,9 +113,12 @@ func (s Source) run(ctx context.Context, c command) (string, error) {
 	if program == "" {
 		program = "git"
 	}
-	guard, err := s.filters.variables(ctx, s)
-	if err != nil {
-		return "", err
+	var guard []string
+	if s.guard != nil {
+		var err error
+		if guard, err = s.guard(ctx); err != nil {
+			return "", err
+		}
 	}
 	cmd := exec.CommandContext(ctx, program, append(c.options(), c.args...)...)
 	environ := cleanEnviron(os.Environ())
@@ -134,7 +139,7 @@ func (s Source) run(ctx context.Context, c command) (string, error) {
 	// git-remote-https, do not end with it, and hold the pipes while a server is silent.
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = waitDelay
-	err = cmd.Run()
+	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

@@ -18,7 +18,7 @@ const maxScratchFile = 4 << 20
 // WithScratch returns a source that writes to dir instead of the repository, and runs no
 // program that the repository names; see port.ScratchSource.
 func (s Source) WithScratch(dir string) port.Source {
-	s.Scratch, s.filters = dir, &filterGuard{}
+	s.Scratch, s.guard = dir, s.withoutFilters()
 	return s
 }
 

@@ -115,7 +115,7 @@ func credentials(l Location, content []byte) (*rest.Config, string, error) {
 		}
 		loader = clientcmd.NewNonInteractiveClientConfig(*parsed, l.Context, overrides, nil)
 	}
-	if err := checkPlugins(l, loader); err != nil {
+	if err := checkPlugins(l.Repository, l.Kubeconfig, l.Context, loader); err != nil {
 		return nil, "", err
 	}
 	config, err := loader.ClientConfig()

@@ -14,13 +14,14 @@ import (
 
 // checkPlugins refuses a kubeconfig that comes with the repository and runs a program, or
 // sends a file, to get credentials: everybody who writes to the repository would run
-// programs with the rights of those who look at what is deployed.
-func checkPlugins(l Location, loader clientcmd.ClientConfig) error {
+// programs with the rights of those who look at what is deployed. The context and the
+// path of the kubeconfig are empty for the defaults.
+func checkPlugins(repository, path, context string, loader clientcmd.ClientConfig) error {
 	raw, err := loader.RawConfig()
 	if err != nil {
 		return nil //nolint:nilerr // reported where it is used
 	}
-	current, ok := raw.Contexts[cmp.Or(l.Context, raw.CurrentContext)]
+	current, ok := raw.Contexts[cmp.Or(context, raw.CurrentContext)]
 	if !ok {
 		return nil
 	}
@@ -29,10 +30,10 @@ func checkPlugins(l Location, loader clientcmd.ClientConfig) error {
 		return nil
 	}
 	what := pluginOf(user)
-	if what == "" || l.Repository == "" || user.LocationOfOrigin == "" {
+	if what == "" || repository == "" || user.LocationOfOrigin == "" {
 		return nil
 	}
-	why := distrust(l, user.LocationOfOrigin)
+	why := distrust(repository, user.LocationOfOrigin, path != "")
 	if why == "" {
 		return nil
 	}
@@ -53,16 +54,17 @@ func pluginOf(user *api.AuthInfo) string {
 	return ""
 }
 
-// distrust returns why a file must not choose what is run; empty: it may.
-func distrust(l Location, path string) string {
+// distrust returns why a file must not choose what is run; empty: it may. One that
+// $KUBECONFIG names was chosen by the user.
+func distrust(project, path string, bySection bool) string {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "can't be located"
 	}
-	if repository := repositoryOf(l.Repository); isWithin(repository, path) {
+	if repository := repositoryOf(project); isWithin(repository, path) {
 		return "is in the repository " + repository
 	}
-	if l.Kubeconfig != "" && isForeign(path) { // that $KUBECONFIG names was chosen by the user
+	if bySection && isForeign(path) {
 		return "belongs to another user"
 	}
 	return ""
