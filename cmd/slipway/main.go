@@ -41,7 +41,7 @@ func main() {
 		App: &app.App{
 			Dir: dir, Environ: os.Environ(), Factory: catalog.NewFactory(version), Kinds: catalog.Default(), ScanDatabase: catalog.ScanDatabase,
 			Supervisors: catalog.Supervisors, Git: catalog.Git(),
-			OpenState:   catalog.OpenState, VerifyLog: catalog.VerifyLog, Clock: time.Now,
+			OpenState: catalog.OpenState, VerifyLog: catalog.VerifyLog, Clock: time.Now,
 		},
 		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Version: version, TerminalWidth: columns,
 	}
