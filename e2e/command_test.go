@@ -18,8 +18,9 @@ import (
 	"time"
 )
 
-// commandTimeout is the longest that a command may take.
-const commandTimeout = 3 * time.Minute
+// commandTimeout is the longest that a command may take: the Python example's fetch
+// packages, while other tests compute.
+const commandTimeout = 6 * time.Minute
 
 // runEvent is an event as scripts read it.
 type runEvent struct {

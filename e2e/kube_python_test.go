@@ -12,6 +12,7 @@ import (
 // Deploys the Python example with its manifests to a namespace of a real cluster,
 // without its tests: TestRetail_Python runs them.
 func TestKubeRetailPython(t *testing.T) {
+	t.Parallel()
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 // Takes the Python example from a commit to production on a stand-in for its base
 // image, then breaks it.
 func TestRetail_Python(t *testing.T) {
+	t.Parallel()
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ const predictBody = `{"BASKET_SIZE":"L","BASKET_TYPE":"Full Shop","STORE_REGION"
 // Takes the example from a commit to production, breaks it, and then trains it on the
 // real week, which its gates refuse.
 func TestRetail_Go(t *testing.T) {
+	t.Parallel()
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
