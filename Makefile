@@ -20,8 +20,9 @@ $(MODEL_PROGRAMS): $(MODEL_BUILT)-%.gz: $(MODEL_SOURCES)
 	CGO_ENABLED=0 GOOS=linux GOARCH=$* go build -trimpath -ldflags '-s -w -buildid=' -o $(@:.gz=) ./cmd/slipway-model
 	gzip -9nf $(@:.gz=)
 
-bin/slipway: $(GO_SOURCES) $(MODEL_PROGRAMS)
+bin/slipway: $(GO_SOURCES) $(MODEL_PROGRAMS) NOTICE
 	@mkdir -p bin
+	@cp LICENSE NOTICE bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/slipway
 
 build: bin/slipway ## build bin/slipway (no C compiler needed)
