@@ -75,7 +75,7 @@ func (t *rootFS) removeExisting(h *tar.Header, at string) error {
 func (t *rootFS) create(h *tar.Header, at string, content io.Reader) error {
 	switch h.Typeflag {
 	case tar.TypeDir:
-		t.modes[at], t.times[at] = dirMode(h), h
+		t.modes[at], t.times[at] = dirMode(h), h.ModTime
 		if err := t.root.Mkdir(at, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"path"
 	"sort"
 	"strings"
+	"time"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 type rootFS struct {
 	root    *os.Root
 	modes   map[string]fs.FileMode // of folders, set at the very end: a read-only one could not be filled
-	times   map[string]*tar.Header // likewise
+	times   map[string]time.Time   // likewise; headers may be large
 	created map[string]bool        // made by the layer that is being applied
 	buf     []byte
 }
@@ -45,7 +46,7 @@ func (e *entryError) Unwrap() error { return e.err }
 var errOutside = errors.New("the path leaves the root folder")
 
 func newRootFS(root *os.Root) *rootFS {
-	return &rootFS{root: root, modes: map[string]fs.FileMode{}, times: map[string]*tar.Header{}, buf: make([]byte, 256<<10)}
+	return &rootFS{root: root, modes: map[string]fs.FileMode{}, times: map[string]time.Time{}, buf: make([]byte, 256<<10)}
 }
 
 // cleanName returns the entry's name relative to the root.
@@ -123,8 +124,8 @@ func (t *rootFS) setDirMetadata() error {
 		if err := t.root.Chmod(at, t.modes[at]); err != nil {
 			return err
 		}
-		if h := t.times[at]; h != nil {
-			if err := t.root.Chtimes(at, h.ModTime, h.ModTime); err != nil {
+		if modified, known := t.times[at]; known {
+			if err := t.root.Chtimes(at, modified, modified); err != nil {
 				return err
 			}
 		}
