@@ -132,7 +132,7 @@ var fences = []fenced{
 	{"gonum.org/", []string{"internal/step/canary"}},
 	{"github.com/package-url/", []string{"internal/step/scan"}},
 	{"github.com/moby/buildkit", []string{"internal/adapter/buildkit"}},
-	{"github.com/containerd/containerd", []string{"internal/adapter/buildkit"}},
+	{"github.com/containerd/containerd", []string{"internal/adapter/buildkit", "internal/adapter/local"}},
 	{"github.com/docker/cli", []string{"internal/adapter/buildkit"}},
 	{"github.com/tonistiigi/", []string{"internal/adapter/buildkit"}},
 	{"github.com/sigstore/", []string{"internal/adapter/sigstore"}},

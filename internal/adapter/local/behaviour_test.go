@@ -128,7 +128,7 @@ type containerInfo struct {
 	Env, Root               []string
 	CapEff, CapPrm, CapBnd  string
 	CapInh, CapAmb          string
-	NoNewPrivs              string
+	NoNewPrivs, Seccomp     string
 	Model, Hostname, Groups string
 	Processes               int
 }
@@ -164,6 +164,9 @@ func checkContainerWith(t *testing.T, seen port.Observation, o port.DeployReques
 	if in.NoNewPrivs != "1" || in.Model != string(o.Release.Model.Digest) {
 		t.Errorf("no_new_privs %s, model %q; want 1, %s", in.NoNewPrivs, in.Model, o.Release.Model.Digest)
 	}
+	if in.Seccomp != "2" {
+		t.Errorf("seccomp mode = %s, want 2: a filter", in.Seccomp)
+	}
 	for i, kv := range in.Env {
 		in.Env[i], _, _ = strings.Cut(kv, "=")
 	}
@@ -177,7 +180,7 @@ func checkContainerWith(t *testing.T, seen port.Observation, o port.DeployReques
 	if want := []string{"app", "dev", "etc", "model", "proc", "tmp"}; !slices.Equal(in.Root, want) {
 		t.Errorf("root = %v, want %v", in.Root, want)
 	}
-	for path, allowed := range map[string]bool{"/tmp/x": true, "/dev/shm/x": true, "/app/x": false, "/model/x": false, "/x": false, "/proc/sys/kernel/hostname": false} {
+	for path, allowed := range map[string]bool{"/tmp/x": true, "/dev/shm/x": true, "/dev/x": false, "/app/x": false, "/model/x": false, "/x": false, "/proc/sys/kernel/hostname": false} {
 		said, err := fetch(seen.URL + "/write?path=" + path)
 		if err != nil || strings.Contains(said, `u003cnil`) != allowed {
 			t.Errorf("write %s: %s %v; allowed should be %v", path, said, err, allowed)

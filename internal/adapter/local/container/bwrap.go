@@ -4,11 +4,13 @@ package container
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,6 +24,7 @@ import (
 // restrict user namespaces often exempt it.
 type Bubblewrap struct {
 	Path    string // of bwrap
+	Sizes   bool   // it can limit the size of a tmpfs (since 0.7)
 	Mark    string // name of its processes, by which they are found again
 	Spawner *Spawner
 	Limiter Limiter
@@ -37,14 +40,34 @@ func FindBubblewrap(mark string, spawner *Spawner, limiter Limiter) (Bubblewrap,
 		return Bubblewrap{}, fault.New(fault.NotFound, "find bwrap: it is not installed").
 			Hint(`install the bubblewrap package, or use the runtime "namespaces", which has no dependencies`).Cause(err)
 	}
-	w := Bubblewrap{Path: path, Mark: mark, Spawner: spawner, Limiter: limiter}
-	cmd := exec.Command(path, "--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "true")
-	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin"}
-	if output, err := cmd.CombinedOutput(); err != nil {
+	w := Bubblewrap{Path: path, Mark: mark, Spawner: spawner, Limiter: limiter, Sizes: true}
+	output, err := w.try()
+	if err != nil {
+		w.Sizes = false
+		output, err = w.try()
+	}
+	if err != nil {
 		return Bubblewrap{}, fault.New(fault.Denied, "create a container with bwrap: %s", strings.TrimSpace(string(output))).
 			Hint("this machine may forbid user namespaces: check sysctl user.max_user_namespaces and kernel.unprivileged_userns_clone").Cause(err)
 	}
 	return w, nil
+}
+
+// try runs a program in a container like that of a service.
+func (w Bubblewrap) try() ([]byte, error) {
+	args := []string{"--unshare-user", "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"}
+	cmd := exec.Command(w.Path, append(append(args, w.scratch("/tmp", 0)...), "true")...)
+	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin"}
+	return cmd.CombinedOutput()
+}
+
+// scratch are the arguments for a /tmp or /dev/shm.
+func (w Bubblewrap) scratch(at string, memory int64) []string {
+	args := []string{"--perms", "1777"}
+	if w.Sizes {
+		args = append(args, "--size", strconv.FormatInt(scratchSize(memory), 10))
+	}
+	return append(args, "--tmpfs", at)
 }
 
 // Start starts the container. See Runtime.
@@ -61,7 +84,7 @@ func (w Bubblewrap) Start(s Spec, out *os.File, onStarted func(Started)) (*Conta
 			return nil, err
 		}
 	}
-	group := w.Limiter.Create(s.Name, s.CPU, s.Memory)
+	group := w.Limiter.Create(s.Name, s.CPU, s.Memory, s.Processes)
 	cmd, inner, err := w.run(s, out, func(outer, pid int) {
 		group.add(pid)
 		onStarted(Started{PIDs: []int{outer, pid}, Cgroups: group.paths()})
@@ -98,19 +121,27 @@ func (w Bubblewrap) run(s Spec, out *os.File, onStarted func(outer, pid int)) (*
 	if err != nil {
 		return nil, nil, err
 	}
+	filter, toFilter, err := pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := writeFilter(toFilter); err != nil {
+		return nil, nil, err
+	}
 	cmd := w.command(s, out)
 	// bwrap gets the writing end of block, too: if this process is killed before
 	// it unblocks bwrap, there is no end of file, on which the program would
 	// start without a supervisor. What is left waiting is found by its mark; see
 	// FindMarked.
-	cmd.ExtraFiles = []*os.File{args, toInfo, block, unblock}
+	cmd.ExtraFiles = []*os.File{args, toInfo, block, unblock, filter}
 	if err := w.Spawner.Start(cmd); err != nil {
 		return nil, nil, err
 	}
 	args.Close()
+	filter.Close()
 	toInfo.Close()
 	block.Close()
-	inner, err := handshakeBubblewrap(s, toArgs, info, unblock, func(pid int) { onStarted(cmd.Process.Pid, pid) })
+	inner, err := w.handshake(s, toArgs, info, unblock, func(pid int) { onStarted(cmd.Process.Pid, pid) })
 	if err != nil {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
@@ -129,10 +160,20 @@ func (w Bubblewrap) command(s Spec, out *os.File) *exec.Cmd {
 	return &exec.Cmd{Path: w.Path, Args: append([]string{w.Mark, "--args", "3", "--"}, s.Args...), Env: []string{}, Dir: "/", Stdout: out, Stderr: out, SysProcAttr: attr}
 }
 
-// handshakeBubblewrap sends bwrap its arguments, reads the PID of the service,
+// writeFilter writes the filter of system calls, which fits into a pipe.
+func writeFilter(to *os.File) error {
+	raw, err := seccompBytes()
+	if err != nil {
+		return err
+	}
+	_, err = to.Write(raw)
+	return errors.Join(err, to.Close())
+}
+
+// handshake sends bwrap its arguments, reads the PID of the service,
 // and unblocks bwrap once that process is in its cgroup.
-func handshakeBubblewrap(s Spec, toArgs, info, unblock *os.File, onStarted func(pid int)) (*os.Process, error) {
-	_, err := io.WriteString(toArgs, strings.Join(arguments(s), "\x00")+"\x00")
+func (w Bubblewrap) handshake(s Spec, toArgs, info, unblock *os.File, onStarted func(pid int)) (*os.Process, error) {
+	_, err := io.WriteString(toArgs, strings.Join(w.arguments(s), "\x00")+"\x00")
 	toArgs.Close()
 	if err != nil {
 		return nil, fmt.Errorf("pass arguments to bwrap: %w", err)
@@ -156,13 +197,14 @@ func handshakeBubblewrap(s Spec, toArgs, info, unblock *os.File, onStarted func(
 
 // arguments returns the arguments of bwrap. They are sent through a pipe, so that
 // process lists do not show the environment.
-func arguments(s Spec) []string {
+func (w Bubblewrap) arguments(s Spec) []string {
 	a := []string{
 		"--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
 		"--uid", strconv.Itoa(s.User.UID), "--gid", strconv.Itoa(s.User.GID), "--hostname", s.Name,
-		"--die-with-parent", "--new-session", "--as-pid-1", "--info-fd", "4", "--block-fd", "5",
-		"--ro-bind", s.Rootfs, "/", "--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp",
+		"--die-with-parent", "--new-session", "--as-pid-1", "--info-fd", "4", "--block-fd", "5", "--seccomp", "7",
+		"--ro-bind", s.Rootfs, "/", "--proc", "/proc", "--dev", "/dev",
 	}
+	a = slices.Concat(a, w.scratch("/dev/shm", s.Memory), []string{"--remount-ro", "/dev"}, w.scratch("/tmp", s.Memory))
 	for inside, outside := range sharedHostFiles(s.Rootfs) {
 		a = append(a, "--ro-bind", outside, "/"+inside)
 	}

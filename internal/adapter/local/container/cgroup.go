@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Limiter sets CPU and memory limits by cgroups v1 or v2. The zero value enforces
+// Limiter sets limits of CPU, memory and processes by cgroups v1 or v2. The zero value enforces
 // no limits and adds a note about it.
 type Limiter struct {
 	v1      map[string]string // cgroup of this process, by controller
@@ -73,12 +73,13 @@ func joinMount(at, mountRoot, path string) string {
 type Cgroup struct {
 	Notes  []string // limits that could not be set
 	dirs   []string
+	rlimit int    // of processes, where no cgroup limits them; 0: none
 	events string // file with the number of OOM kills
 }
 
 // Create creates the cgroups of a container. Limits that could not be set are in
 // its Notes.
-func (l Limiter) Create(name string, cpu float64, memory int64) *Cgroup {
+func (l Limiter) Create(name string, cpu float64, memory int64, processes int) *Cgroup {
 	g := &Cgroup{}
 	if memory > 0 {
 		if err := l.memory(g, name, memory); err != nil {
@@ -88,6 +89,16 @@ func (l Limiter) Create(name string, cpu float64, memory int64) *Cgroup {
 	if cpu > 0 {
 		if err := l.cpu(g, name, cpu); err != nil {
 			g.Notes = append(g.Notes, fmt.Sprintf("cpu limit not enforced: %v", err))
+		}
+	}
+	if processes > 0 {
+		err := l.processes(g, name, processes)
+		switch {
+		case err == nil:
+		case canLimitUserProcesses():
+			g.rlimit = processes
+		default:
+			g.Notes = append(g.Notes, fmt.Sprintf("process limit not enforced: %v", err))
 		}
 	}
 	return g
@@ -138,6 +149,21 @@ func (l Limiter) cpu(g *Cgroup, name string, cores float64) error {
 		return err
 	}
 	return writeControl(dir, "cpu.max", quota+" "+strconv.Itoa(period))
+}
+
+func (l Limiter) processes(g *Cgroup, name string, limit int) error {
+	if parent, ok := l.v1["pids"]; ok {
+		dir, err := g.makeDir(parent, name)
+		if err != nil {
+			return err
+		}
+		return writeControl(dir, "pids.max", strconv.Itoa(limit))
+	}
+	dir, err := l.unifiedDir(g, name, "pids")
+	if err != nil {
+		return err
+	}
+	return writeControl(dir, "pids.max", strconv.Itoa(limit))
 }
 
 // unifiedDir creates the cgroup and enables a controller for it.
@@ -198,6 +224,11 @@ func (g *Cgroup) add(pid int) {
 	for _, dir := range g.paths() {
 		if err := writeControl(dir, "cgroup.procs", strconv.Itoa(pid)); err != nil {
 			g.Notes = append(g.Notes, fmt.Sprintf("limits of %s not enforced: %v", filepath.Dir(dir), err))
+		}
+	}
+	if g != nil && g.rlimit > 0 {
+		if err := limitUserProcesses(pid, g.rlimit); err != nil {
+			g.Notes = append(g.Notes, fmt.Sprintf("process limit not enforced: %v", err))
 		}
 	}
 }

@@ -33,6 +33,8 @@ type Spec struct {
 	CPU    float64  `json:"cpu"`    // cores, 0: no limit
 	Memory int64    `json:"memory"` // bytes, 0: no limit
 
+	Processes int `json:"processes,omitempty"` // with threads; 0: no limit
+
 	// Port gives the container a network of its own, in which the program listens
 	// on this port and only Container.Dial reaches it. 0: the host's network.
 	Port int `json:"port,omitempty"`
@@ -195,9 +197,14 @@ func NewSpawner() *Spawner {
 	return s
 }
 
-// Start starts the command.
+// Start starts the command, with a session keyring of its own.
 func (s *Spawner) Start(cmd *exec.Cmd) error {
-	return s.do(cmd.Start)
+	return s.do(func() error {
+		if err := joinSessionKeyring(); err != nil {
+			return err
+		}
+		return cmd.Start()
+	})
 }
 
 // do calls f on the thread.

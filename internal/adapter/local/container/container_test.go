@@ -177,17 +177,17 @@ func TestParseLimiter(t *testing.T) {
 func TestLimiter_CgroupV2(t *testing.T) {
 	top := t.TempDir()
 	group := filepath.Join(top, "slipway-x")
-	for _, f := range []string{"memory.max", "memory.swap.max", "memory.oom.group", "cpu.max", "cgroup.procs", "memory.events"} {
+	for _, f := range []string{"memory.max", "memory.swap.max", "memory.oom.group", "cpu.max", "cgroup.procs", "memory.events", "pids.max"} {
 		write(t, filepath.Join(group, f), "")
 	}
-	write(t, filepath.Join(top, "cgroup.controllers"), "cpuset cpu memory\n")
+	write(t, filepath.Join(top, "cgroup.controllers"), "cpuset cpu memory pids\n")
 	write(t, filepath.Join(top, "cgroup.subtree_control"), "")
-	g := Limiter{unified: top}.Create("x", 1.5, 64<<20)
+	g := Limiter{unified: top}.Create("x", 1.5, 64<<20, 99)
 	g.add(42)
 	if len(g.Notes) != 0 {
 		t.Fatalf("notes = %q", g.Notes)
 	}
-	for f, want := range map[string]string{"memory.max": "67108864", "cpu.max": "150000 100000", "cgroup.procs": "42", "memory.swap.max": "0"} {
+	for f, want := range map[string]string{"memory.max": "67108864", "cpu.max": "150000 100000", "cgroup.procs": "42", "pids.max": "99", "memory.swap.max": "0"} {
 		if got := read(t, filepath.Join(group, f)); got != want {
 			t.Errorf("%s = %q, want %q", f, got, want)
 		}
@@ -205,14 +205,14 @@ func TestLimiter_NotesUnenforcedLimits(t *testing.T) {
 	top := t.TempDir()
 	write(t, filepath.Join(top, "cgroup.controllers"), "hugetlb\n")
 	for name, l := range map[string]Limiter{"no cgroups": {}, "no controller": {unified: top}, "no folder": {v1: map[string]string{"memory": "/nowhere", "cpu": "/nowhere"}}} {
-		notes := strings.Join(l.Create("x", 1, 1<<20).Notes, "\n")
+		notes := strings.Join(l.Create("x", 1, 1<<20, 0).Notes, "\n")
 		for _, want := range []string{"memory limit not enforced: ", "cpu limit not enforced: "} {
 			if !strings.Contains(notes, want) {
 				t.Errorf("%s: notes %q lack %q", name, notes, want)
 			}
 		}
 	}
-	if notes := (Limiter{}).Create("x", 0, 0).Notes; len(notes) != 0 {
+	if notes := (Limiter{}).Create("x", 0, 0, 0).Notes; len(notes) != 0 {
 		t.Errorf("no limit was asked for, but notes = %q", notes)
 	}
 }
@@ -223,7 +223,7 @@ func TestBubblewrap_ArgumentsHideEnvironment(t *testing.T) {
 	if want := []string{"mark", "--args", "3", "--", "/app", "-v"}; !slices.Equal(cmd.Args, want) || len(cmd.Env) != 0 {
 		t.Errorf("command = %q in %q, want %q in nothing", cmd.Args, cmd.Env, want)
 	}
-	line := strings.Join(arguments(s), " ")
+	line := strings.Join(Bubblewrap{Sizes: true}.arguments(s), " ")
 	for _, want := range []string{"--clearenv --setenv A b=c --setenv E ", "--die-with-parent", "--uid 65532"} {
 		if !strings.Contains(line, want) {
 			t.Errorf("arguments %q lack %q", line, want)

@@ -67,6 +67,9 @@ func setup(request, status *os.File) error {
 	if err := dieWithParent(request); err != nil {
 		return err
 	}
+	if err := loadSeccomp(); err != nil {
+		return err
+	}
 	return annotate("run "+o.Spec.Args[0], execService(o.Spec))
 }
 

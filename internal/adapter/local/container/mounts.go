@@ -96,10 +96,10 @@ func mountRootfs(s Spec) error {
 	if err := unix.Mount("proc", root+"/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return annotate("mount /proc", err)
 	}
-	if err := makeDev(root + "/dev"); err != nil {
+	if err := makeDev(root+"/dev", scratchOptions(s.Memory)); err != nil {
 		return err
 	}
-	if err := unix.Mount("tmpfs", root+"/tmp", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"); err != nil {
+	if err := unix.Mount("tmpfs", root+"/tmp", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, scratchOptions(s.Memory)); err != nil {
 		return annotate("mount /tmp", err)
 	}
 	for inside, outside := range sharedHostFiles(root) {
@@ -134,7 +134,12 @@ func pivotRoot(root string) error {
 	return annotate("change to the new root", unix.Chdir("/"))
 }
 
-func makeDev(dev string) error {
+// scratchOptions are those of a container's /tmp and /dev/shm.
+func scratchOptions(memory int64) string {
+	return fmt.Sprintf("mode=1777,size=%d", scratchSize(memory))
+}
+
+func makeDev(dev, shm string) error {
 	if err := unix.Mount("tmpfs", dev, "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=755,size=64k"); err != nil {
 		return annotate("mount /dev", err)
 	}
@@ -155,7 +160,10 @@ func makeDev(dev string) error {
 	if err := os.Mkdir(dev+"/shm", 0o755); err != nil {
 		return annotate("create /dev/shm", err)
 	}
-	return annotate("mount /dev/shm", unix.Mount("tmpfs", dev+"/shm", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=1777"))
+	if err := unix.Mount("tmpfs", dev+"/shm", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, shm); err != nil {
+		return annotate("mount /dev/shm", err)
+	}
+	return annotate("remount /dev read-only", readOnly(dev))
 }
 
 func bindReadOnly(from, to string) error {

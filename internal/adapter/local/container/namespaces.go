@@ -44,7 +44,7 @@ func (n Namespaces) Start(s Spec, out *os.File, onStarted func(Started)) (*Conta
 	if err := createMountPoints(s.Rootfs, s.Model != ""); err != nil {
 		return nil, err
 	}
-	group := n.Limiter.Create(s.Name, s.CPU, s.Memory)
+	group := n.Limiter.Create(s.Name, s.CPU, s.Memory, s.Processes)
 	cmd, err := n.run(initRequest{Spec: s}, out, func(pid int) {
 		group.add(pid)
 		onStarted(Started{PIDs: []int{pid}, Cgroups: group.paths()})

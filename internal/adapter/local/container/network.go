@@ -32,6 +32,7 @@ type networkRequest struct {
 	Spec       Spec     `json:"spec"`
 	Bubblewrap string   `json:"bubblewrap,omitempty"` // its path; empty: namespaces
 	Mark       string   `json:"mark,omitempty"`
+	Sizes      bool     `json:"sizes,omitempty"` // see Bubblewrap
 	InitArgs   []string `json:"init_args"`
 }
 
@@ -60,11 +61,11 @@ func (n networks) Start(s Spec, out *os.File, onStarted func(Started)) (*Contain
 	if err := s.validate(); err != nil {
 		return nil, err
 	}
-	group := n.namespaces.Limiter.Create(s.Name, s.CPU, s.Memory)
+	group := n.namespaces.Limiter.Create(s.Name, s.CPU, s.Memory, s.Processes)
 	o := networkRequest{Spec: s, InitArgs: n.namespaces.InitArgs}
-	o.Spec.Port, o.Spec.CPU, o.Spec.Memory = 0, 0, 0 // the rest is the same for any container
+	o.Spec.Port, o.Spec.CPU, o.Spec.Memory, o.Spec.Processes = 0, 0, 0, 0 // the rest is the same for any container
 	if wrap, ok := inner.(Bubblewrap); ok {
-		o.Bubblewrap, o.Mark = wrap.Path, wrap.Mark
+		o.Bubblewrap, o.Mark, o.Sizes = wrap.Path, wrap.Mark, wrap.Sizes
 	}
 	way, noWay := (*wayOut)(nil), error(nil)
 	c, err := n.run(o, s.Port, out, func(helper int, inside Started) beginRequest {
@@ -145,7 +146,7 @@ func (n networks) run(o networkRequest, port int, out *os.File, onStarted func(h
 	}
 	toStatus.Close()
 	c := &Container{cmd: cmd, network: network, status: json.NewDecoder(status), closers: []io.Closer{toRequests, status, network}}
-	err = c.awaitStart(initRequest{Network: &networkRequest{o.Spec, o.Bubblewrap, o.Mark, o.InitArgs}, Port: port}, toRequests, onStarted)
+	err = c.awaitStart(initRequest{Network: &o, Port: port}, toRequests, onStarted)
 	if err != nil {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()

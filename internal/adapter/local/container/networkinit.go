@@ -31,7 +31,7 @@ func serveNetwork(o initRequest, request *json.Decoder, status io.Writer) error 
 	}
 	var inner Runtime = Namespaces{InitArgs: o.Network.InitArgs, Spawner: spawner}
 	if o.Network.Bubblewrap != "" {
-		inner = Bubblewrap{Path: o.Network.Bubblewrap, Mark: o.Network.Mark, Spawner: spawner}
+		inner = Bubblewrap{Path: o.Network.Bubblewrap, Mark: o.Network.Mark, Sizes: o.Network.Sizes, Spawner: spawner}
 	}
 	lines := json.NewEncoder(status)
 	c, err := inner.Start(o.Network.Spec, os.Stdout, func(s Started) {

@@ -101,7 +101,7 @@ func containerSpec(o ReleaseRequest) (spec container.Spec, note string, err erro
 	env = withoutEnv(env, "PORT") // set for each replica
 	return container.Spec{
 		Rootfs: s.Rootfs, Model: s.Model, Args: args, Env: env, Dir: s.Image.WorkingDir,
-		User: user, CPU: s.Workload.CPU, Memory: s.Workload.Memory, Port: s.fixedPort(), Writable: s.Workload.Writable,
+		User: user, CPU: s.Workload.CPU, Memory: s.Workload.Memory, Processes: container.MaxProcesses, Port: s.fixedPort(), Writable: s.Workload.Writable,
 	}, note, nil
 }
 

@@ -126,7 +126,7 @@ func inside(w http.ResponseWriter, _ *http.Request) {
 	status, _ := os.ReadFile("/proc/self/status")
 	seen := map[string]any{"uid": os.Getuid(), "gid": os.Getgid(), "pid": os.Getpid(), "env": os.Environ()}
 	for _, line := range strings.Split(string(status), "\n") {
-		if k, v, ok := strings.Cut(line, ":"); ok && (strings.HasPrefix(k, "Cap") || k == "NoNewPrivs" || k == "Groups") {
+		if k, v, ok := strings.Cut(line, ":"); ok && (strings.HasPrefix(k, "Cap") || k == "NoNewPrivs" || k == "Seccomp" || k == "Groups") {
 			seen[k] = strings.TrimSpace(v)
 		}
 	}
