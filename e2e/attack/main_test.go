@@ -22,7 +22,8 @@ const attackerEnv = "SLIPWAY_ATTACKER"
 // another user: lab.attacker(name, args...).
 func attackers() map[string]func(args []string) error {
 	return map[string]func([]string) error{
-		"hold": holdLock,
+		"hold":    holdLock,
+		"keyring": withKeyring,
 	}
 }
 
