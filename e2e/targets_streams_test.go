@@ -24,7 +24,8 @@ func TestTargets_L22_L24_Streams(t *testing.T) {
 	t.Parallel()
 	p := newTinyProject(t)
 	p.edit("slipway.yaml", "drain: 2s", "drain: 30s") // a busy machine may notice the switch late
-	p.commit("drain longer")
+	p.edit("slipway.yaml", "env: {ROUND:", "env: {TINY_WHEN_TERMINATED: exits at once, ROUND:")
+	p.commit("leave draining to the target")
 	p.run().wantRun(0, "deployed")
 	url := p.status("prod").URL
 	p.subtest("L22_Chunked", func() {

@@ -89,6 +89,9 @@ func serve(handler http.Handler) error {
 		return err
 	case <-ctx.Done():
 	}
+	if os.Getenv("TINY_WHEN_TERMINATED") == "exits at once" {
+		return nil
+	}
 	draining.Store(true)
 	delay, _ := time.ParseDuration(os.Getenv("DRAIN_DELAY"))
 	time.Sleep(delay)
