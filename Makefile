@@ -83,7 +83,15 @@ drivers: bin/azurite ## the tests of the shared state with every driver, and a t
 conformance: ## the port's suites against the Kubernetes target, in a real cluster (root, or KUBECONFIG)
 	go test -tags e2e -count=1 -timeout 15m ./internal/adapter/kubernetes
 
-lint: ## golangci-lint, built from its own module
+bin/govulncheck: tools/vulncheck/go.mod tools/vulncheck/go.sum
+	@mkdir -p bin
+	cd tools/vulncheck && go build -trimpath -ldflags '-s -w' -o ../../bin/govulncheck golang.org/x/vuln/cmd/govulncheck
+
+.PHONY: vulncheck
+vulncheck: bin/slipway bin/govulncheck ## known vulnerabilities in what is linked (GOVULNDB=file:///PATH: a mirror)
+	tools/vulncheck/check.sh bin/govulncheck bin/slipway
+
+lint: vulncheck ## golangci-lint, built from its own module, and vulncheck
 	@mkdir -p bin
 	cd tools && go build -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	bin/golangci-lint run --build-tags e2e ./...
