@@ -1,10 +1,11 @@
-// Command web is a service without a model: it returns who answered, and begins to
-// listen START_AFTER its start, as one does that loads a model first.
+// Command web is a service without a model: it returns who answered, begins to listen
+// START_AFTER its start, as one does that loads a model first, and stops to listen for
+// a while after POST /deaf, as one does that starts its workers anew.
 package main
 
 import (
 	"fmt"
-	"log"
+	"net"
 	"net/http"
 	"os"
 	"time"
@@ -13,6 +14,21 @@ import (
 func main() {
 	wait, _ := time.ParseDuration(os.Getenv("START_AFTER"))
 	time.Sleep(wait)
-	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "answered by the service") })
-	log.Fatal(http.ListenAndServe(":"+os.Getenv("PORT"), nil))
+	for {
+		listener, err := net.Listen("tcp", ":"+os.Getenv("PORT"))
+		if err != nil {
+			fmt.Println(err)
+			time.Sleep(100 * time.Millisecond)
+			continue
+		}
+		server := &http.Server{}
+		server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintln(w, "answered by the service")
+			if r.Method == http.MethodPost {
+				time.AfterFunc(100*time.Millisecond, func() { server.Close() })
+			}
+		})
+		fmt.Println(server.Serve(listener))
+		time.Sleep(2 * time.Second)
+	}
 }

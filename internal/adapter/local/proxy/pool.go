@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -36,7 +35,7 @@ type Pool struct {
 
 	mu      sync.Mutex
 	updates int                 // of ready
-	dialers map[string]DialFunc // of replicas that only their own dialer reaches
+	dialers map[string]DialFunc // of the replicas; one that was removed has none
 	changed chan struct{}       // closed and replaced at every change
 	drained chan struct{}       // closed and replaced when no request holds the pool
 
@@ -75,37 +74,36 @@ func (p *Pool) dialCounting(ctx context.Context, _, address string) (net.Conn, e
 	return &countingConn{Conn: conn}, nil
 }
 
-// dial connects to a replica, by its own dialer if it has one.
+// dial connects to a replica. Once it was removed, another process may have its port.
 func (p *Pool) dial(ctx context.Context, address string) (net.Conn, error) {
 	p.mu.Lock()
 	own := p.dialers[address]
 	p.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	if own != nil {
-		return own(ctx)
-	}
-	if _, err := netip.ParseAddrPort(address); err != nil { // its container is gone
+	if own == nil {
 		return nil, fmt.Errorf("connect to replica %s: %w", address, net.ErrClosed)
 	}
-	var d net.Dialer
-	return d.DialContext(ctx, "tcp", address)
+	return own(ctx)
 }
 
 // Release returns the release of the replicas.
 func (p *Pool) Release() delivery.ReleaseID { return p.release }
 
 // Add adds a replica ("127.0.0.1:20001").
-func (p *Pool) Add(address string) { p.AddDialer(address, nil) }
+func (p *Pool) Add(address string) {
+	p.AddDialer(address, func(ctx context.Context) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", address)
+	})
+}
 
 // AddDialer adds a replica that is reached by dial, and has the address as its
-// name only. nil: it is reached at the address.
+// name only.
 func (p *Pool) AddDialer(address string, dial DialFunc) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if dial != nil {
-		p.dialers[address] = dial
-	}
+	p.dialers[address] = dial
 	p.setReady(append(slices.Clone(*p.ready.Load()), &backend{address: address}))
 }
 

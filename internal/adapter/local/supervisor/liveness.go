@@ -93,6 +93,12 @@ func (r *replica) watch(ctx context.Context, e endpoint) error {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it need not be watched any more
 		}
+		if status == 0 {
+			if by := e.confirmStranger(ctx); by != "" {
+				r.pool.Remove(e.address)
+				return &portTakenError{e.port, by}
+			}
+		}
 		l.note(r.cfg.Now(), status != 0, e.container.Activity())
 		if pause = l.interval; l.missed > 0 {
 			pause = min(pause, retryInterval)

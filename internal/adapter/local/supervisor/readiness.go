@@ -29,10 +29,14 @@ type endpoint struct {
 	fixed     bool   // the service has a fixed port, in a network of its own
 	address   string // for the proxy: an address, or only a name if fixed
 	readyPath string
+	guard     *portGuard // of the port; nil: no other process is in the network
 }
 
 // dial connects to a port of the replica.
 func (e endpoint) dial(ctx context.Context, port int) (net.Conn, error) {
+	if e.guard != nil && port == e.port {
+		return e.guard.dial(ctx)
+	}
 	return e.container.Dial(ctx, port)
 }
 
@@ -88,6 +92,9 @@ func (e endpoint) waitReady(ctx context.Context) (ready bool, problem error) {
 			}
 		}
 		if isReady(status) {
+			if e.guard != nil {
+				e.guard.learn()
+			}
 			return true, nil
 		}
 		if status != 0 {

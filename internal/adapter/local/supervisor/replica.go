@@ -104,6 +104,8 @@ func (r *replica) runOnce() (cause string, err error) {
 	e := endpoint{container: b, port: at, address: fmt.Sprintf("127.0.0.1:%d", at), readyPath: r.readyPath}
 	if spec.Port != 0 {
 		e.port, e.fixed, e.address = spec.Port, true, fmt.Sprintf("%s:%d", spec.Name, spec.Port)
+	} else {
+		e.guard = &portGuard{container: b, port: at}
 	}
 	exit, err := r.supervise(e)
 	<-logged

@@ -40,10 +40,6 @@ type replica struct {
 }
 
 func (r *replica) addToPool(e endpoint) {
-	if !e.fixed {
-		r.pool.Add(e.address)
-		return
-	}
 	r.pool.AddDialer(e.address, func(ctx context.Context) (net.Conn, error) { return e.dial(ctx, e.port) })
 }
 
