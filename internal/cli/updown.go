@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -12,10 +13,22 @@ import (
 )
 
 func (c *Command) up() *cobra.Command {
-	return &cobra.Command{
+	var watch, systemd bool
+	cmd := &cobra.Command{
 		Use: "up", Short: "Start the services again after a reboot", Args: noArgs,
-		Long: "Start the services again after a reboot. One that was taken down with `slipway down` stays\ndown: deploy it again with `slipway run --env ENV --deploy-only`.", Example: "  slipway up",
+		Long: "Start the services again after a reboot. One that was taken down with `slipway down` stays\ndown: deploy it again with `slipway run --env ENV --deploy-only`." + `
+
+--watch stays, and starts all services again whenever their supervisor is killed, for
+example for lack of memory. They get the variables of deploy.env from its environment.
+--systemd writes a unit of systemd that runs it at every boot.`,
+		Example: "  slipway up\n  slipway up --watch\n  slipway up --systemd",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if systemd {
+				return c.writeUnit(cmd.Context())
+			}
+			if watch {
+				return c.App.Watch(cmd.Context(), func(text string) { fmt.Fprintln(c.Stdout, text) })
+			}
 			all, err := c.App.Up(cmd.Context())
 			if err != nil {
 				return err
@@ -30,6 +43,24 @@ func (c *Command) up() *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&watch, "watch", false, "stay, and start them again when their supervisor dies")
+	cmd.Flags().BoolVar(&systemd, "systemd", false, "write a unit of systemd that runs `slipway up --watch`")
+	excludeEachOther(cmd, "watch", "systemd")
+	return cmd
+}
+
+// writeUnit writes a unit of systemd and prints what to do with it.
+func (c *Command) writeUnit(ctx context.Context) error {
+	unit, err := c.App.WriteUnit(ctx)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		c.printJSON(unit)
+		return nil
+	}
+	fmt.Fprintf(c.Stdout, "%s is written\nsecrets of deploy.env go into %s, mode 0600: NAME=VALUE lines\nenable it with `%s`\n", unit.Path, unit.Secrets, unit.Enable)
+	return nil
 }
 
 // printUp shows whether a service runs again. One that was taken down stays down: its

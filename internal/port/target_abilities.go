@@ -163,6 +163,15 @@ type Restorer interface {
 	Restore(ctx context.Context) error
 }
 
+// OutageAwaiter is a Restorer whose releases end with a process that something may
+// kill.
+type OutageAwaiter interface {
+	Restorer
+	// AwaitOutage waits until a release should run, but nothing keeps it running any
+	// more: Restore starts it again. It returns the context's error.
+	AwaitOutage(ctx context.Context) error
+}
+
 // UnusedLister is a target or a builder that keeps files which it can fetch or make
 // again.
 type UnusedLister interface {
