@@ -57,9 +57,10 @@ func TestTarget_SilentSupervisor(t *testing.T) {
 					_, err := target.Traffic(ctx, o.Service, o.Environment, o.ID, time.Time{})
 					return err
 				},
-				"Target.Identify": func(ctx context.Context) error { _, err := target.Identify(ctx, o, "http://127.0.0.1:1"); return err },
-				"Target.Restore":  target.Restore,
-				"Target.Down":     target.Down,
+				"Target.Identify":    func(ctx context.Context) error { _, err := target.Identify(ctx, o, "http://127.0.0.1:1"); return err },
+				"Target.Restore":     target.Restore,
+				"Target.AwaitOutage": target.AwaitOutage,
+				"Target.Down":        target.Down,
 			}
 			for call, do := range calls {
 				all.Go(func() { // at once: none waits for another
