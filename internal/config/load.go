@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/extension"
@@ -54,6 +55,18 @@ func Parse(name string, data []byte, env func(string) (string, bool), kinds exte
 		d.validate(&p, env)
 	}
 	return p, d.result()
+}
+
+// DecodeDocument reads another file with the rules of slipway.yaml into a struct with
+// yaml tags: unknown keys, anchors and tags are errors with file:line:column.
+func DecodeDocument(name string, data []byte, target any) error {
+	root, err := parseYAML(name, data)
+	if err != nil {
+		return err
+	}
+	d := &decoder{file: name, positions: map[string]position{}}
+	d.decodeValue(reflect.ValueOf(target).Elem(), root, "", constraints{})
+	return d.result()
 }
 
 // ErrorList are two or more things wrong with one file, in its order.

@@ -80,7 +80,8 @@ func readingCalls(target *Target, o port.DeployRequest) silenttest.Calls {
 			_, err := target.LoadHistory(ctx, o.Service, o.Environment)
 			return err
 		},
-		"Target.Anchor": func(ctx context.Context) error { _, err := target.Anchor(ctx, o.Service, o.Environment); return err },
+		"Target.ReadPolicy": func(ctx context.Context) error { _, _, err := target.ReadPolicy(ctx); return err },
+		"Target.Anchor":     func(ctx context.Context) error { _, err := target.Anchor(ctx, o.Service, o.Environment); return err },
 		"Target.SetAnchor": func(ctx context.Context) error {
 			return target.SetAnchor(ctx, o.Service, o.Environment, port.LogMark{}, port.Anchor{})
 		},
