@@ -71,6 +71,11 @@ type App struct {
 	// Supervisors are those of this user on this machine, of all projects; it may return
 	// nil, where none can run.
 	Supervisors func() port.Supervisors
+	// SystemPolicy is the file of the machine's policy; empty: /etc/slipway/policy.yaml.
+	SystemPolicy string
+	// User returns who runs the command, as the operating system knows it; nil: the user
+	// of the process.
+	User func() delivery.Actor
 	// Git reports about folders before the project in them is trusted; nil: nothing is
 	// known about them but their owners.
 	Git Git

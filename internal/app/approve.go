@@ -20,7 +20,7 @@ type Decision struct {
 	Subject         string
 	Approve         bool
 	Why             string
-	By              string // empty: who runs the command
+	By              string // a note of who decided, if it is not who runs the command
 	NoWait          bool   // only record it; `slipway run --resume` continues the run
 	EvenThoughOlder bool   // the run may replace the release of a later one
 	Serving         string // what happens where a model is deployed that loses its approval: KeepServing or RollBackServing
@@ -44,7 +44,7 @@ type DecisionResult struct {
 func (a *App) Decide(ctx context.Context, d Decision) (out DecisionResult, err error) {
 	d.actor = a.actor()
 	if d.By != "" {
-		d.actor = delivery.Actor{Name: d.By, Means: delivery.MeansFlag}
+		d.actor = d.actor.Claiming(d.By, delivery.MeansFlag)
 	}
 	if !d.Approve && d.Why == "" {
 		return out, fault.New(fault.Invalid, "reject %s: a reason is required", d.Subject).Hint(`give one with --why "..."; it is kept in the records`)

@@ -49,7 +49,7 @@ func (c *Command) decide(d app.Decision, verb, short, more string) *cobra.Comman
 		cmd.Flags().StringVar(&d.Serving, "serving", "", "where the rejected model is deployed: rollback or keep")
 	}
 	cmd.Flags().StringVar(&d.Why, "why", "", "reason, kept in the records")
-	cmd.Flags().StringVar(&d.By, "by", "", "who makes the decision (default: $SLIPWAY_ACTOR, $GITHUB_ACTOR or $USER)")
+	cmd.Flags().StringVar(&d.By, "by", "", "note of who decided; approvals are counted by the user of the CI or the operating system")
 	cmd.Flags().BoolVar(&d.NoWait, "no-wait", false, "only record the decision; do not continue the run")
 	return cmd
 }

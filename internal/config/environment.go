@@ -23,6 +23,10 @@ type Environment struct {
 	Scan      *EnvironmentScan     `yaml:"scan" jsonschema_description:"How this environment treats the scan."`
 	Bake      delivery.Duration    `yaml:"bake" jsonschema_description:"How long production is monitored after a deployment. A breached threshold rolls back."`
 	Trust     *Trust               `yaml:"trust" jsonschema_description:"Whose signatures a release must carry to be deployed. Default: none are required."`
+
+	// Approvers are the lists that an approval's author has to be in, each; the file has
+	// none, a policy does.
+	Approvers [][]string `yaml:"-" json:"-"`
 }
 
 // Deploys reports whether releases are deployed in the environment; it has a

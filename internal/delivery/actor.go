@@ -2,14 +2,18 @@ package delivery
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"slices"
+	"strings"
 )
 
 // Actor is the person or program behind an action.
 type Actor struct {
-	Issuer  string  `json:"issuer,omitempty"`  // who vouches for Subject, by URL: "https://github.com"; empty: no one
+	Issuer  string  `json:"issuer,omitempty"`  // who vouches for Subject: "https://github.com", "os:build-1"; empty: no one
 	Subject string  `json:"subject,omitempty"` // the issuer's own, lasting name of the actor
 	Name    string  `json:"name,omitempty"`    // for people
+	Account string  `json:"account,omitempty"` // the issuer's name of the actor, where Name is claimed by an option or a variable
 	Means   Means   `json:"means,omitempty"`
 	Unknown Unknown `json:"-"`
 }
@@ -45,14 +49,52 @@ func (a Actor) Key() string {
 	return a.String()
 }
 
+// OSIssuer begins the issuers that are operating systems; the host's name follows.
+const OSIssuer = "os:"
+
 // Same reports whether two actors count as one person. Issuers tell their subjects
-// apart; where one of the two has no issuer, names do: in doubt, one person is not
-// counted twice.
+// apart; where one of the two has no issuer, or is known to an operating system only,
+// names do: in doubt, one person is not counted twice.
 func (a Actor) Same(b Actor) bool {
-	if a.Issuer != "" && b.Issuer != "" && a.Subject != "" && b.Subject != "" {
-		return a.Issuer == b.Issuer && a.Subject == b.Subject
+	if !a.isVouched() || !b.isVouched() {
+		return a.String() == b.String()
 	}
-	return a.String() == b.String()
+	if a.Issuer == b.Issuer {
+		return a.Subject == b.Subject
+	}
+	local := strings.HasPrefix(a.Issuer, OSIssuer) || strings.HasPrefix(b.Issuer, OSIssuer)
+	return local && a.account() == b.account()
+}
+
+func (a Actor) isVouched() bool { return a.Issuer != "" && a.Subject != "" }
+
+// account is the issuer's name of the actor.
+func (a Actor) account() string { return cmp.Or(a.Account, a.Name) }
+
+// Claiming returns the actor under a name that an option or a variable gives it. The
+// identity stays.
+func (a Actor) Claiming(name string, by Means) Actor {
+	a.Account, a.Name, a.Means = a.account(), name, by
+	return a
+}
+
+// Title is the actor for people, with the identity that counts beside a name that is only
+// claimed.
+func (a Actor) Title() string {
+	if !a.isVouched() || a.account() == a.Name {
+		return a.String()
+	}
+	return a.Name + " (" + a.Account + " of " + a.Issuer + ")"
+}
+
+// IsIn reports whether a list names the actor: as NAME, ISSUER NAME or ISSUER SUBJECT.
+// What is claimed, or vouched for by no one, does not count.
+func (a Actor) IsIn(list []string) bool {
+	if !a.isVouched() {
+		return false
+	}
+	names := []string{a.account(), a.Issuer + " " + a.account(), a.Issuer + " " + a.Subject}
+	return slices.ContainsFunc(names, func(name string) bool { return name != "" && slices.Contains(list, name) })
 }
 
 // MarshalJSON writes the unknown fields, too.

@@ -169,6 +169,8 @@ type ApproveParams struct {
 	Group           string `json:"group,omitempty"`
 	Auto            bool   `json:"auto,omitempty"`
 	DeployApprovals int    `json:"deploy,omitempty"`
+	// Approvers are lists of people: one counts that is in all of them.
+	Approvers [][]string `json:"approvers,omitempty"`
 }
 
 // AttestParams configures an attest step. Key and Passphrase are "${NAME}": their

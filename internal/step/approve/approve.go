@@ -49,7 +49,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		decisions = append(decisions, a)
 	}
 	if w.DeployApprovals > 0 {
-		a, by, err := s.deployDecision(ctx, r, w.DeployApprovals)
+		a, by, err := s.deployDecision(ctx, r, w)
 		if err != nil {
 			return step.Result{}, err
 		}
@@ -167,24 +167,30 @@ func modelDecision(v delivery.ModelVersion) decision {
 }
 
 // deployDecision counts the approvals of this run.
-func (s Step) deployDecision(ctx context.Context, r step.Request, required int) (decision, []delivery.Actor, error) {
+func (s Step) deployDecision(ctx context.Context, r step.Request, w step.ApproveParams) (decision, []delivery.Actor, error) {
+	required := w.DeployApprovals
 	a := decision{GateResult: delivery.GateResult{Gate: fmt.Sprintf("approve: deploy to %s", r.Environment), Verdict: delivery.Failed}}
 	approvals, err := s.Approvals.List(ctx, r.Run)
 	if err != nil {
 		return a, nil, fmt.Errorf("read the approvals of %s: %w", r.Run, err)
 	}
-	var approvers, counted []delivery.Actor
-	for _, w := range approvals {
-		if w.Subject != subject || w.By.IsZero() || !w.IsAbout(r.Commit.SHA, r.PlanDigest) || slices.ContainsFunc(counted, w.By.Same) {
+	var approvers, counted, ignored []delivery.Actor
+	for _, given := range approvals {
+		if given.Subject != subject || given.By.IsZero() || !given.IsAbout(r.Commit.SHA, r.PlanDigest) || slices.ContainsFunc(counted, given.By.Same) {
 			continue
 		}
-		counted = append(counted, w.By)
-		if !w.Approved {
-			a.Evidence = fmt.Sprintf("%s rejected the deployment%s", w.By, reasonSuffix(w.Reason))
+		listed := mayApprove(given.By, w.Approvers)
+		if listed {
+			counted = append(counted, given.By)
+		}
+		if !given.Approved {
+			a.Evidence = fmt.Sprintf("%s rejected the deployment%s", given.By.Title(), reasonSuffix(given.Reason))
 			return a, nil, nil
 		}
-		if required == 1 || !w.By.Same(r.StartedBy) {
-			approvers = append(approvers, w.By)
+		if !listed {
+			ignored = append(ignored, given.By)
+		} else if required == 1 || !given.By.Same(r.StartedBy) {
+			approvers = append(approvers, given.By)
 		}
 	}
 	if len(approvers) < required {
@@ -193,16 +199,24 @@ func (s Step) deployDecision(ctx context.Context, r step.Request, required int) 
 		if required > 1 {
 			a.Evidence += ", not counting " + userName(r.StartedBy.String()) + ", who started the run"
 		}
+		if len(ignored) > 0 {
+			a.Evidence += ", not counting those that the policy does not list: " + joinNames(ignored)
+		}
 		return a, approvers, nil
 	}
 	a.Verdict, a.Evidence = delivery.Passed, fmt.Sprintf("deployment to %s approved by %s", r.Environment, joinNames(approvers))
 	return a, approvers, nil
 }
 
+// mayApprove reports whether an actor is in every list.
+func mayApprove(by delivery.Actor, lists [][]string) bool {
+	return !slices.ContainsFunc(lists, func(list []string) bool { return !by.IsIn(list) })
+}
+
 func joinNames(actors []delivery.Actor) string {
 	var names []string
 	for _, a := range actors {
-		names = append(names, a.String())
+		names = append(names, a.Title())
 	}
 	return strings.Join(names, ", ")
 }

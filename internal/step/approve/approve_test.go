@@ -156,6 +156,18 @@ func TestRun_CountsPersonOnce(t *testing.T) {
 	}{
 		{"two by issuer", delivery.Actor{Name: "bob"}, []delivery.Actor{hub, other}, delivery.OutcomeSucceeded},
 		{"one by issuer and by name", delivery.Actor{Name: "bob"}, []delivery.Actor{hub, {Name: "ann", Means: delivery.MeansOS}}, delivery.OutcomeWaiting},
+		{"one user of the system by two names", delivery.Actor{Name: "bob"}, []delivery.Actor{
+			{Issuer: "os:build-1", Subject: "0", Name: "ann", Account: "root", Means: delivery.MeansFlag}, {Issuer: "os:build-1", Subject: "0", Name: "cy", Account: "root", Means: delivery.MeansFlag},
+		}, delivery.OutcomeWaiting},
+		{"two users of the system", delivery.Actor{Name: "bob"}, []delivery.Actor{
+			{Issuer: "os:build-1", Subject: "1001", Name: "ann", Means: delivery.MeansOS}, {Issuer: "os:build-1", Subject: "1002", Name: "cy", Means: delivery.MeansOS},
+		}, delivery.OutcomeSucceeded},
+		{"one by issuer and as a user of the system", delivery.Actor{Name: "bob"}, []delivery.Actor{
+			hub, {Issuer: "os:build-1", Subject: "1001", Name: "ann", Means: delivery.MeansOS},
+		}, delivery.OutcomeWaiting},
+		{"one by issuer and under another name", delivery.Actor{Name: "bob"}, []delivery.Actor{
+			hub, {Issuer: "os:build-1", Subject: "1001", Name: "cy", Account: "ann", Means: delivery.MeansFlag},
+		}, delivery.OutcomeWaiting},
 		{"the starter by another means", hub, []delivery.Actor{other, {Name: "ann", Means: delivery.MeansFlag}}, delivery.OutcomeWaiting},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -169,6 +181,43 @@ func TestRun_CountsPersonOnce(t *testing.T) {
 			res, err := Step{Models: ledger.Models(), Approvals: ledger.Approvals()}.Run(t.Context(), r)
 			if err != nil || res.Outcome != c.outcome {
 				t.Errorf("outcome = %s (%q), error = %v, want %s", res.Outcome, res.Summary, err, c.outcome)
+			}
+		})
+	}
+}
+
+// TestRun_CountsListedApprovers: where a policy lists people, an approval of another one
+// neither counts, nor keeps a listed one of the same name from counting.
+func TestRun_CountsListedApprovers(t *testing.T) {
+	root := delivery.Actor{Issuer: "os:build-1", Subject: "0", Name: "ann", Account: "root", Means: delivery.MeansFlag}
+	ann := delivery.Actor{Issuer: "https://github.com", Subject: "7", Name: "ann", Means: delivery.MeansCI}
+	cy := delivery.Actor{Issuer: "https://github.com", Subject: "8", Name: "cy", Means: delivery.MeansCI}
+	for _, c := range []struct {
+		name     string
+		lists    [][]string
+		decision []delivery.Actor
+		outcome  delivery.Outcome
+		summary  string
+	}{
+		{"listed by name", [][]string{{"ann"}}, []delivery.Actor{ann}, delivery.OutcomeSucceeded, "approved by ann"},
+		{"listed by issuer and subject", [][]string{{"https://github.com 7"}}, []delivery.Actor{ann}, delivery.OutcomeSucceeded, "approved by ann"},
+		{"listed at another issuer", [][]string{{"https://gitlab.com ann"}}, []delivery.Actor{ann}, delivery.OutcomeWaiting, "does not list: ann"},
+		{"claimed", [][]string{{"ann"}}, []delivery.Actor{root}, delivery.OutcomeWaiting, "does not list: ann (root of os:build-1)"},
+		{"claimed before", [][]string{{"ann"}}, []delivery.Actor{root, ann}, delivery.OutcomeSucceeded, "approved by ann"},
+		{"in one of two lists", [][]string{{"ann", "cy"}, {"ann"}}, []delivery.Actor{cy}, delivery.OutcomeWaiting, "does not list: cy"},
+		{"an empty list", [][]string{{}}, []delivery.Actor{ann}, delivery.OutcomeWaiting, "does not list: ann"},
+		{"vouched for by no one", [][]string{{"ann"}}, []delivery.Actor{{Name: "ann"}}, delivery.OutcomeWaiting, "does not list: ann"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ledger, r := scene(t, step.ApproveParams{DeployApprovals: 1, Approvers: c.lists}, "")
+			for _, by := range c.decision {
+				if err := ledger.Approvals().Record(t.Context(), port.Approval{Run: run, Subject: port.ApproveDeploy, By: by, Approved: true}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			res, err := Step{Models: ledger.Models(), Approvals: ledger.Approvals()}.Run(t.Context(), r)
+			if err != nil || res.Outcome != c.outcome || !strings.Contains(res.Summary, c.summary) {
+				t.Errorf("outcome = %s (%q), error = %v, want %s, %q", res.Outcome, res.Summary, err, c.outcome, c.summary)
 			}
 		})
 	}
