@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/event"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
@@ -55,6 +56,10 @@ func (s *session) startNotifications(ctx context.Context) (*notifications, error
 	n := &notifications{store: s.deps.Outbox, now: s.app.Clock, warnings: s.warnings(),
 		sender: s.engine.Name(), wake: make(chan struct{}, 1), closed: make(chan struct{})}
 	for _, c := range s.project.Notify {
+		if refs := extension.SecretsOf(c.Section); slices.ContainsFunc(refs, func(ref extension.Secret) bool { return !s.isReleased(string(ref)) }) {
+			s.notice("", fmt.Sprintf("no notification is sent to %s: a %s may not use its secrets", c.Kind, eventTitle(s.event())))
+			continue
+		}
 		r, err := s.subscriber(c)
 		if err != nil {
 			return nil, err
@@ -99,7 +104,7 @@ func (s *session) subscriber(c config.Notify) (subscriber, error) {
 	if err != nil {
 		return subscriber{}, err
 	}
-	n, err := kind.New(c.Section, s.app.getenv, s.app.Clock)
+	n, err := kind.New(c.Section, s.releasedVariable, s.app.Clock)
 	return subscriber{n, c.Events}, err
 }
 

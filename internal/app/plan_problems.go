@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 
@@ -133,58 +131,15 @@ func (s *session) checkFiles(p plan.Plan, found *problems) {
 	}
 }
 
-// checkVariables looks for the variables that the steps, and the messages about the
-// run, take from the environment.
+// checkVariables looks for the variables that the steps to run, the notifications and
+// the signature need.
 func (s *session) checkVariables(p plan.Plan, found *problems) {
-	for _, spec := range p.Steps {
-		if spec.Action != step.ActionRun {
-			continue
+	for v := range s.planVariables(p) {
+		if v.notification && !s.isReleased(v.value) {
+			continue // left out: see subscriber
 		}
-		var params struct {
-			Env     map[string]string `json:"env"`
-			Secrets map[string]string `json:"secrets"`
-			Checks  []step.Check      `json:"checks"`
-		}
-		if json.Unmarshal(spec.Params, &params) != nil {
-			continue // it has neither
-		}
-		for _, values := range []map[string]string{params.Env, params.Secrets} {
-			for _, name := range slices.Sorted(maps.Keys(values)) {
-				found.add(s.unset(spec.Name, values[name]))
-			}
-		}
-		for _, check := range params.Checks {
-			for _, value := range check.Headers {
-				found.add(s.unset("deploy.smoke "+check.Name, value))
-			}
-		}
-	}
-	s.checkServiceVariables(p, found)
-	for _, n := range s.project.Notify {
-		for _, ref := range extension.SecretsOf(n.Section) {
-			found.add(s.unset("notify", string(ref)))
-		}
-	}
-	signs := slices.ContainsFunc(p.Steps, func(spec step.Spec) bool { return spec.Kind == step.Attest })
-	if sign := s.project.Sign; sign != nil && signs {
-		found.add(s.unset("sign.key", string(sign.Key)))
-		found.add(s.unset("sign.passphrase", string(sign.Passphrase)))
-	}
-}
-
-// checkServiceVariables looks for the variables that the service is given.
-func (s *session) checkServiceVariables(p plan.Plan, found *problems) {
-	for _, spec := range p.Steps {
-		if spec.Kind != step.Deploy {
-			continue
-		}
-		params, err := step.ParamsOf[step.DeployParams](spec)
-		if err != nil {
-			continue // of another version: the step says so
-		}
-		values := params.Overrides.Apply(params.Workload).Env
-		for _, name := range slices.Sorted(maps.Keys(values)) {
-			found.add(s.unset("deploy.env."+name, values[name]))
+		if v.runs {
+			found.add(s.unset(v.who, v.value))
 		}
 	}
 }

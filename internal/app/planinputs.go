@@ -25,6 +25,10 @@ func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.
 	if err != nil {
 		return plan.Plan{}, err
 	}
+	s.trigger = t
+	if err := s.addTargetPolicy(ctx, env); err != nil {
+		return plan.Plan{}, err
+	}
 	foreign := s.syncHistory(ctx, env)
 	if foreign != nil && !errors.As(foreign, new(foreignError)) {
 		return plan.Plan{}, foreign
@@ -33,7 +37,10 @@ func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.
 	switch {
 	case foreign != nil && (err != nil || changesTarget(p)):
 		return plan.Plan{}, foreign
-	case err != nil || !changesTarget(p) || t.Rollback:
+	case err != nil:
+		return p, err
+	}
+	if err := s.checkPolicy(p); err != nil || !changesTarget(p) || t.Rollback {
 		return p, err
 	}
 	return p, s.checkStateSource(ctx, t)

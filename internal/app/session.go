@@ -16,6 +16,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/policy"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/redact"
 	"github.com/slipway-cd/slipway/internal/step"
@@ -32,6 +33,10 @@ type session struct {
 	revoking  *delivery.ModelRef // counts as rejected already, while rollbacks are planned
 	preview   bool               // nothing is written
 	scratch   string             // then: folder for what has to be
+
+	policy       policy.Policy
+	policyPlaces []PolicyPlace
+	trigger      plan.Trigger // of the last plan
 
 	facts       plan.Facts                 // of the last plan
 	known       map[string]json.RawMessage // outputs of its cached steps, by step
@@ -112,6 +117,13 @@ func (a *App) openSession(ctx context.Context, place Workspace, preview bool) (*
 	if err != nil {
 		return nil, err
 	}
+	rules, places, err := a.localPolicy(place.Repository)
+	if err == nil {
+		err = a.checkStateAddress(rules, project.State.URL)
+	}
+	if err != nil {
+		return nil, err
+	}
 	if !preview {
 		if err := prepareHome(place.Home); err != nil {
 			return nil, err
@@ -125,11 +137,14 @@ func (a *App) openSession(ctx context.Context, place Workspace, preview bool) (*
 	if project.Model != nil {
 		place.ModelRegistry = project.Model.Registry
 	}
-	s := &session{app: a, workspace: place, project: project, preview: preview, unavailable: map[step.Kind]error{}}
+	s := &session{app: a, workspace: place, project: project, preview: preview, unavailable: map[step.Kind]error{}, policy: rules, policyPlaces: places}
 	s.workspace.Secrets = s.secrets()
 	s.redactor = redact.FromEnviron(a.Environ, s.workspace.Secrets...)
 	if s.deps, err = a.Factory(ctx, s.workspace); err != nil {
 		return nil, err
+	}
+	if err := s.meetPolicy(ctx); err != nil {
+		return nil, errors.Join(err, s.deps.Close())
 	}
 	s.engine = s.newEngine()
 	return s, nil

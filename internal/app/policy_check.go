@@ -1,0 +1,189 @@
+package app
+
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/config"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/extension"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/plan"
+	"github.com/slipway-cd/slipway/internal/policy"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// checkPolicy refuses a plan that loosens the policy, by the first thing that does.
+func (s *session) checkPolicy(p plan.Plan) error {
+	for _, check := range []func(plan.Plan) error{s.checkReleased, s.checkAddresses, s.checkTrusted, s.checkBoxed} {
+		if err := check(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func forbidden(from []string, format string, args ...any) *fault.Error {
+	what := fmt.Sprintf(format, args...)
+	if slices.Contains(from, policy.DefaultPlace) {
+		return fault.New(fault.Denied, "%s", what).Location(config.FileName)
+	}
+	return fault.New(fault.Denied, "%s: not allowed by the policy %s", what, strings.Join(from, ", ")).Location(config.FileName).
+		Hint("`slipway policy show` lists what is allowed; an operator can change it, a commit can't")
+}
+
+// checkReleased refuses variables that the event may not use.
+func (s *session) checkReleased(p plan.Plan) error {
+	allowed := s.policy.Secrets(s.event())
+	if !allowed.IsLimited() || p.Skip != "" {
+		return nil
+	}
+	for v := range s.planVariables(p) {
+		if v.notification {
+			continue // left out: see subscriber
+		}
+		for _, name := range extension.Variables(v.value) {
+			if allowed.Allows(name) {
+				continue
+			}
+			f := forbidden(allowed.From, "%s: a %s may not use the variable %s", v.who, eventTitle(s.event()), name)
+			if slices.Contains(allowed.From, policy.DefaultPlace) {
+				f = f.Hint("whoever can open a pull request would read it; if it is meant for them, release it in a policy outside of the repository: secrets: {pull_request: [%s]} in the file that $SLIPWAY_POLICY names, or in %s", name, systemPolicy)
+			}
+			return f
+		}
+	}
+	return nil
+}
+
+func eventTitle(event string) string { return strings.ReplaceAll(event, "_", " ") }
+
+// checkAddresses refuses addresses of slipway.yaml that would get tokens or content.
+func (s *session) checkAddresses(p plan.Plan) error {
+	signs := slices.ContainsFunc(p.Steps, func(spec step.Spec) bool { return spec.Kind == step.Attest })
+	if sign := s.project.Sign; sign != nil && signs {
+		if err := s.checkAddress(policy.Fulcio, "sign.fulcio", sign.Fulcio, true); err != nil {
+			return err
+		}
+		if err := s.checkAddress(policy.Rekor, "sign.rekor", sign.Rekor, false); err != nil {
+			return err
+		}
+	}
+	if c := s.project.Deploy.Canary; c != nil {
+		sendsToken := s.app.Variable("SLIPWAY_PROMETHEUS_TOKEN") != ""
+		if err := s.checkAddress(policy.Prometheus, "deploy.canary.prometheus", c.Prometheus, sendsToken); err != nil {
+			return err
+		}
+		if sendsToken && isClearText(c.Prometheus) {
+			return fault.New(fault.Denied, "deploy.canary.prometheus: the token in SLIPWAY_PROMETHEUS_TOKEN would be sent to %s without encryption", c.Prometheus).
+				Location(config.FileName).Hint("use https, or unset the token: a server without encryption can't tell who sends it")
+		}
+	}
+	host, _, hasHost := strings.Cut(s.project.Image.Repository, "/")
+	if hasHost && strings.ContainsAny(host, ".:") {
+		return s.checkAddress(policy.Registries, "image.repository", host, false)
+	}
+	return nil
+}
+
+// checkAddress refuses an address that the policy does not list. One that gets a token
+// is refused in a pull request also without a list: the commit chose it.
+func (s *session) checkAddress(kind policy.Address, key, address string, token bool) error {
+	if address == "" {
+		return nil
+	}
+	allowed := s.policy.Addresses(kind)
+	if !allowed.Allows(address, strings.TrimSuffix(address, "/")) {
+		return forbidden(allowed.From, "%s: %s", key, address)
+	}
+	if token && !allowed.IsLimited() && s.event() == string(plan.PullRequestEvent) {
+		return fault.New(fault.Denied, "%s: a pull request may not choose that %s gets a token", key, address).Location(config.FileName).
+			Hint("list the address in a policy outside of the repository: addresses: {%s: [%s]}", kind, address)
+	}
+	return nil
+}
+
+// isClearText reports whether what is sent to an address can be read on the way.
+func isClearText(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Scheme == "http" && u.Hostname() != "localhost" && !strings.HasPrefix(u.Hostname(), "127.") && u.Hostname() != "::1"
+}
+
+// checkTrusted refuses to deploy without the signatures that the policy wants.
+func (s *session) checkTrusted(p plan.Plan) error {
+	if !s.policy.RequiresTrust() || !changesTarget(p) {
+		return nil
+	}
+	e := s.project.Environments[p.Environment]
+	if e.Trust == nil {
+		return fault.New(fault.Denied, "environment %s has no trust, and the policy requires signatures", p.Environment).Location(config.FileName).
+			Hint("add trust: {keys: [...]} or trust: {identities: [...]} to it; `slipway policy show` lists those that count")
+	}
+	files, err := s.trustFiles(plan.TrustFiles(e))
+	if err != nil {
+		return err
+	}
+	for _, key := range e.Trust.Keys {
+		if !s.policy.AllowsKey(files[key]) {
+			return forbidden([]string{"trust.keys"}, "trust: key %s (%s)", key, policy.Fingerprint(files[key]))
+		}
+	}
+	for _, id := range e.Trust.Identities {
+		if !s.policy.AllowsIdentity(id.Issuer, id.Subject) {
+			return forbidden([]string{"trust.identities"}, "trust: identity %s of %s", id.Subject, id.Issuer)
+		}
+	}
+	return nil
+}
+
+// checkBoxed refuses to run commands of the repository where they have to run in a box.
+func (s *session) checkBoxed(p plan.Plan) error {
+	if len(s.policy.RequiresBox()) == 0 {
+		return nil
+	}
+	for _, spec := range p.Steps {
+		switch spec.Kind {
+		case step.Test, step.Train, step.Evaluate:
+			return fault.New(fault.Denied, "step %s runs a command of the repository, and the policy requires a box", spec.Name).
+				Hint("this version runs such commands as the user of Slipway; deploy with --deploy-only what was tested elsewhere, or take require: {box: true} out of the policy")
+		}
+	}
+	return nil
+}
+
+// checkKubeconfigs refuses kubeconfigs of slipway.yaml that the policy does not list.
+func (s *session) checkKubeconfigs() error {
+	allowed := s.policy.Kubeconfigs()
+	if !allowed.IsLimited() {
+		return nil
+	}
+	for _, name := range s.project.EnvironmentNames() {
+		_, location := plan.LocationOf(s.project.Environments[delivery.Environment(name)])
+		var section struct {
+			Kubeconfig string `json:"kubeconfig"`
+		}
+		if err := location.Decode(&section); err != nil || section.Kubeconfig == "" {
+			continue // it names none
+		}
+		path := section.Kubeconfig
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(s.app.Dir, path)
+		}
+		if !allowed.Allows(resolved(path)) {
+			return forbidden(allowed.From, "environments.%s: kubeconfig %s", name, section.Kubeconfig)
+		}
+	}
+	return nil
+}
+
+// checkStateAddress refuses a shared state of slipway.yaml that the policy does not list.
+func (a *App) checkStateAddress(p policy.Policy, location string) error {
+	allowed := p.Addresses(policy.State)
+	if location == "" || a.State != "" || a.Variable("SLIPWAY_STATE") != "" || allowed.Allows(location) {
+		return nil
+	}
+	return forbidden(allowed.From, "state: the shared state that the file names")
+}
