@@ -3,6 +3,8 @@
 package e2e
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -61,7 +63,12 @@ func TestEnvironments_ChooseTheirStages(t *testing.T) {
 // checkValidation runs the checks of a pull request, which deploy nothing.
 func (p *project) checkValidation() {
 	p.t.Helper()
+	p.inCI("pull_request", "7/merge", "run").wantExit(1).wantText("a pull request may not use the variable E2E_TOKEN", "SLIPWAY_POLICY")
+	before := p.env
+	p.env = append(slices.Clone(before), "SLIPWAY_POLICY="+filepath.Join(p.base, "policy.yaml"))
+	p.must(os.WriteFile(filepath.Join(p.base, "policy.yaml"), []byte("version: 1\nsecrets: {pull_request: [E2E_TOKEN]}\n"), 0o600))
 	r := p.inCI("pull_request", "7/merge", "run", "--json").wantRun(0, "succeeded")
+	p.env = before
 	names := stepNames(r)
 	slices.Sort(names)
 	if r.report.Environment != "dev" || !slices.Equal(names, []string{"build", "test.hello", "test.unit"}) {
