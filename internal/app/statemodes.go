@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// Only its owner enters the state folder: records, logs and images in it are nobody
-// else's to read, and whoever can open a lock file can hold it for ever. Modes of what
-// lies below do not have to be relied on then.
+// Only its owner enters the state folder: other users have no business with the records,
+// logs and images in it, and whoever can open a lock file can hold it for ever. Modes of
+// what lies below do not have to be relied on then.
 const (
 	stateDirMode fs.FileMode = 0o700
 	// searchable is what bwrap needs, which root starts as the user of the image.

@@ -27,7 +27,7 @@ func ValidateToken(token string) error {
 // read; whoever has the token may push. Nothing can be deleted.
 type guard struct {
 	next  http.Handler
-	token string // empty: nobody may push
+	token string // empty: it is read-only
 }
 
 func (g guard) ServeHTTP(w http.ResponseWriter, req *http.Request) {
