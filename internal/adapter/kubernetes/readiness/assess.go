@@ -58,6 +58,21 @@ func (a *assessor) index() {
 	a.measureReadyTimes()
 }
 
+// countReady counts the ready pods by workload.
+func (a *assessor) countReady() {
+	a.readyPods = map[string]int{}
+	for _, p := range a.pods {
+		if !PodReady(p) {
+			continue
+		}
+		if left := a.unsettled(p); left > 0 {
+			a.recheckAfter(left)
+			continue
+		}
+		a.readyPods[a.workload(p)]++
+	}
+}
+
 // assessPod looks for problems of one pod of the release.
 func (a *assessor) assessPod(p *corev1.Pod) {
 	if p.Status.Phase == corev1.PodSucceeded || PodReady(p) {

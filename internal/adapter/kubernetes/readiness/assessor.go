@@ -89,3 +89,10 @@ func (a *assessor) phaseElapsed() time.Duration {
 	}
 	return max(0, a.snapshot.Now.Sub(a.snapshot.PhaseStart))
 }
+
+// recheckAfter lets the release be assessed again after d, or earlier.
+func (a *assessor) recheckAfter(d time.Duration) {
+	if a.recheckIn == 0 || d < a.recheckIn {
+		a.recheckIn = d
+	}
+}

@@ -62,6 +62,23 @@ func PodReady(p *corev1.Pod) bool {
 	return r != nil && r.Status == corev1.ConditionTrue && (c == nil || c.Status == corev1.ConditionTrue)
 }
 
+// minRunTime is how long a container without a probe must have run until its pod counts
+// as ready. The API takes it for ready the moment it starts, and so a program that ends
+// at once for one that works.
+const minRunTime = 2 * time.Second
+
+// unsettled returns how long containers of a ready pod must still run until it counts; 0:
+// it counts.
+func (a *assessor) unsettled(p *corev1.Pod) (left time.Duration) {
+	for _, b := range containerStates(p) {
+		if b.init || b.spec.ReadinessProbe != nil || b.spec.StartupProbe != nil || b.status.State.Running == nil {
+			continue
+		}
+		left = max(left, minRunTime-max(0, a.snapshot.Now.Sub(b.status.State.Running.StartedAt.Time)))
+	}
+	return left
+}
+
 // ReadySince returns since when a ready pod is ready, by the cluster's clock.
 func ReadySince(p *corev1.Pod) time.Time {
 	if c := condition(p, corev1.PodReady); c != nil {
