@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -100,13 +101,20 @@ func unavailable(resp *http.Response, err error) bool {
 		var truncated truncatedError
 		return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) &&
 			(errors.As(err, &truncated) || utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err) || utilnet.IsProbableEOF(err) ||
-				utilnet.IsHTTP2ConnectionLost(err) || utilnet.IsTimeout(err))
+				utilnet.IsHTTP2ConnectionLost(err) || utilnet.IsTimeout(err) || isBroken(err))
 	}
 	switch resp.StatusCode {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	}
 	return false
+}
+
+// isBroken reports whether an established connection broke while it was read from or
+// written to, in whatever way.
+func isBroken(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && (op.Op == "read" || op.Op == "write")
 }
 
 // rewind makes the request's body readable once more, if it can.

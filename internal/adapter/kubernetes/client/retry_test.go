@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -56,6 +57,8 @@ func TestRetrier_RepeatsWhileUnavailable(t *testing.T) {
 		{"unexpected EOF", []response{{err: io.ErrUnexpectedEOF}}, 2, 200},
 		{"load balancer without a server", []response{{status: 502}, {status: 503}}, 3, 200},
 		{"gateway timeout", []response{{status: 504}}, 2, 200},
+		{"broken pipe", []response{{err: &net.OpError{Op: "write", Err: syscall.EPIPE}}}, 2, 200},
+		{"refused by a rule", []response{{err: &net.OpError{Op: "dial", Err: syscall.EACCES}}}, 1, 0},
 		{"other error", []response{{err: errors.New("x509: unknown authority")}}, 1, 0},
 		{"server error", []response{{status: 500}}, 1, 500},
 		{"not found", []response{{status: 404}}, 1, 404},
