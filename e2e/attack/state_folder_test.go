@@ -12,8 +12,8 @@ import (
 // `slipway up` ran with which folder as its root.
 func Test8(t *testing.T) {
 	t.Run("cleanup through a link", func(t *testing.T) {
-		l, documents := newLab(t), ""
-		documents = filepath.Join(l.home, "Documents")
+		l := newLab(t)
+		documents := filepath.Join(l.home, "Documents")
 		l.must(os.MkdirAll(filepath.Join(documents, "taxes", "2025"), 0o755))
 		l.must(os.MkdirAll(l.state, 0o755))
 		l.must(os.Symlink(documents, filepath.Join(l.state, "artifacts")))

@@ -46,10 +46,10 @@ func (a *App) Watch(ctx context.Context, say func(string)) error {
 
 // ended returns nil if the watch was interrupted, which is how it is meant to end.
 func ended(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
 }
 
 // awaitOutage waits until one of the targets has to be restored.

@@ -13,7 +13,7 @@ import (
 // limitUserProcesses sets the resource limit of a container's first process, which all
 // others inherit. An ordinary user often has no cgroup that would limit them.
 func limitUserProcesses(pid, limit int) error {
-	value := unix.Rlimit{Cur: uint64(limit), Max: uint64(limit)} //nolint:gosec // it is positive
+	value := unix.Rlimit{Cur: uint64(limit), Max: uint64(limit)}
 	return unix.Prlimit(pid, unix.RLIMIT_NPROC, &value, nil)
 }
 

@@ -21,5 +21,5 @@ func scratchSize(memory int64) int64 {
 	if unix.Sysinfo(&info) != nil {
 		return minScratch
 	}
-	return max(int64(info.Totalram)*int64(info.Unit)/4, minScratch) //nolint:gosec // bytes of a machine
+	return max(int64(info.Totalram)*int64(info.Unit)/4, minScratch)
 }
