@@ -69,7 +69,7 @@ func Test6(t *testing.T) {
 func (l *lab) wantService(url string, requests int) {
 	l.t.Helper()
 	for range requests {
-		if text, err := l.get(url); err == nil && strings.Contains(text, "attacker") {
+		if text, err := l.get(url); err == nil && strings.Contains(text, "answered by the attacker") {
 			l.t.Fatalf("a user's request with a token was %s", text)
 		}
 	}

@@ -81,6 +81,11 @@ func TestServer_HandsOverWhatIsRare(t *testing.T) {
 					t.Fatalf("got %q, %v", body, err)
 				}
 			}
+			// The proxy is done a moment after the client has the response.
+			done := func() bool { return r.server.HandedOver() == c.handed && (r.KeptBytes() == 0 || c.handed == 0) }
+			for end := time.Now().Add(5 * time.Second); !done() && time.Now().Before(end); {
+				time.Sleep(time.Millisecond)
+			}
 			if n := r.server.HandedOver(); n != c.handed {
 				t.Errorf("%d connections handed over, want %d", n, c.handed)
 			}
