@@ -153,12 +153,13 @@ func ReplicasManager(live *unstructured.Unstructured) string {
 	return found[0].Manager
 }
 
-// IsOnlyScaled reports whether only Slipway has set a live workload's number of
-// replicas as configuration: its other managers are scalers, or have scaled it as
+// IsOnlyScaled reports whether others than Slipway have set a live workload's number of
+// replicas, and none of them as configuration: they are scalers, or have scaled it as
 // `kubectl scale` does.
 func IsOnlyScaled(live *unstructured.Unstructured) bool {
-	return !slices.ContainsFunc(replicasManagers(live), func(e metav1.ManagedFieldsEntry) bool {
-		return e.Manager != labels.Manager && !IsScaler(e.Manager) && e.Subresource != "scale"
+	others := slices.DeleteFunc(replicasManagers(live), func(e metav1.ManagedFieldsEntry) bool { return e.Manager == labels.Manager })
+	return len(others) > 0 && !slices.ContainsFunc(others, func(e metav1.ManagedFieldsEntry) bool {
+		return !IsScaler(e.Manager) && e.Subresource != "scale"
 	})
 }
 

@@ -153,14 +153,14 @@ func TestIsOnlyScaled(t *testing.T) {
 		name, entries string
 		want          bool
 	}{
-		{"no manager", "", true},
-		{"applied", slipway + replicas, true},
+		{"no manager", "", false},
+		{"applied", slipway + replicas, false},
 		{"kept for an autoscaler", "{manager: slipway-replicas, operation: Apply, " + replicas, true},
 		{"scaled by an autoscaler", "{manager: kube-controller-manager, operation: Update, subresource: scale, " + replicas, true},
 		{"scaled by kubectl", slipway + replicas + ", {manager: kubectl, operation: Update, subresource: scale, " + replicas, true},
 		{"edited", slipway + replicas + ", {manager: kubectl-edit, operation: Update, " + replicas, false},
 		{"scaled and applied by others", "{manager: kubectl, operation: Update, subresource: scale, " + replicas + ", {manager: helm, operation: Update, " + replicas, false},
-		{"another field is edited", "{manager: kubectl-edit, operation: Update, apiVersion: apps/v1, fieldsV1: {'f:spec': {'f:paused': {}}}}", true},
+		{"another field is edited", "{manager: kubectl-edit, operation: Update, apiVersion: apps/v1, fieldsV1: {'f:spec': {'f:paused': {}}}}", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			live := object(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api, managedFields: ["+strings.ReplaceAll(c.entries, "apiVersion:", "fieldsType: FieldsV1, apiVersion:")+"]}\nspec: {replicas: 2}\n")
