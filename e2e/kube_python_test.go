@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Deploys the Python example with its manifests to a namespace of a real cluster,
@@ -38,6 +39,8 @@ func TestKubeRetailPython(t *testing.T) {
 	h.run("--until", "push").wantExit(0)
 	h.run("--until", "register").wantExit(0)
 	r := h.runBalanced("retail-python", func() {}).wantRun(0, "deployed")
+	// The autoscaler may add the second replica only now: it looks every 15 s.
+	h.eventually(time.Minute, func() bool { return h.status("prod").Health == "healthy" })
 	st := h.requireServing("retail-python", r.report.Release)
 	for _, pod := range h.pods() {
 		if image := h.registry + "/retail-python@" + st.Image.Digest; pod.Spec.Containers[0].Image != image {
@@ -55,6 +58,7 @@ func TestKubeRetailPython(t *testing.T) {
 	if r := h.run().wantRun(3, "rolled_back"); !strings.Contains(r.report.Cause, "500") {
 		t.Errorf("status 500 not found in the cause: %s", r.report.Cause)
 	}
+	h.eventually(time.Minute, func() bool { return h.status("prod").Health == "healthy" })
 	h.requireServing("retail-python", st.Release)
 }
 

@@ -167,6 +167,7 @@ func TestTargets_OnFailureHold(t *testing.T) {
 	p := newTinyProject(t)
 	p.edit("slipway.yaml", "  within: 5s\n", "  within: 5s\n  on_failure: hold\n")
 	p.edit("slipway.yaml", "bake: 300ms", "bake: 3s")
+	p.edit("slipway.yaml", "error_rate: 0.05", "error_rate: 1") // the restart counts, not the request that causes it
 	p.setBehaviour("poison")
 	good := p.run().wantRun(0, "deployed").report.Release
 
