@@ -39,8 +39,11 @@ func TestKubeRetailPython(t *testing.T) {
 	h.run("--until", "push").wantExit(0)
 	h.run("--until", "register").wantExit(0)
 	r := h.runBalanced("retail-python", func() {}).wantRun(0, "deployed")
-	// The autoscaler may add the second replica only now: it looks every 15 s.
-	h.eventually(time.Minute, func() bool { return h.status("prod").Health == "healthy" })
+	bothReady := func() bool { // the autoscaler looks every 15 s, and may add the second one only now
+		st := h.status("prod")
+		return st.Health == "healthy" && len(st.Replicas) == 2
+	}
+	h.eventually(time.Minute, bothReady)
 	st := h.requireServing("retail-python", r.report.Release)
 	for _, pod := range h.pods() {
 		if image := h.registry + "/retail-python@" + st.Image.Digest; pod.Spec.Containers[0].Image != image {
@@ -58,7 +61,7 @@ func TestKubeRetailPython(t *testing.T) {
 	if r := h.run().wantRun(3, "rolled_back"); !strings.Contains(r.report.Cause, "500") {
 		t.Errorf("status 500 not found in the cause: %s", r.report.Cause)
 	}
-	h.eventually(time.Minute, func() bool { return h.status("prod").Health == "healthy" })
+	h.eventually(time.Minute, bothReady)
 	h.requireServing("retail-python", st.Release)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"testing"
@@ -122,27 +123,27 @@ type split struct {
 	answers map[int]map[string]int
 }
 
-// measureSplit asks 50 times a second, each time over a new connection, which release
-// it is. What comes within controllerDelay of a change of the weights does not count.
+// measureSplit asks about 50 times a second, each time over a new connection, which
+// release it is. What comes within controllerDelay of a change of the weights does not
+// count. The pauses are random: the controller takes turns, and requests in step with
+// them would all meet the same release.
 func (h *clusterProject) measureSplit(url string) *split {
 	s := &split{done: make(chan struct{}), since: time.Now(), answers: map[int]map[string]int{}}
-	every := func(d time.Duration, do func()) {
+	again := func(pause func() time.Duration, do func()) {
 		s.wg.Go(func() {
-			tick := time.NewTicker(d)
-			defer tick.Stop()
 			for {
 				select {
 				case <-s.done:
 					return
-				case <-tick.C:
+				case <-time.After(pause()):
 					do()
 				}
 			}
 		})
 	}
-	every(200*time.Millisecond, func() { s.readWeight(h) })
+	again(func() time.Duration { return 200 * time.Millisecond }, func() { s.readWeight(h) })
 	for range 5 {
-		every(100*time.Millisecond, func() {
+		again(func() time.Duration { return rand.N(200 * time.Millisecond) }, func() {
 			begun := time.Now()
 			if id, err := h.health(url); err == nil {
 				s.count(begun, id.Release)
