@@ -15,6 +15,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/randommanifests"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/readiness"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -51,13 +52,14 @@ func newRandomRun(t *testing.T, random *rand.Rand, drawn *tally) *randomRun {
 	return r
 }
 
-// startProcess starts another Slipway, with its own connection, and with the leases and
-// the patience of a real one.
+// startProcess starts another Slipway, with its own connection, and with the leases of a
+// real one. It has more patience with pods that do not listen yet: several sets and the
+// conformance tests start pods on one node at the same time.
 func (r *randomRun) startProcess() {
 	r.t.Helper()
 	n := r.testNamespace
 	link := newAPILink(r.t, &n)
-	target := n.openTarget(kubernetes.Config{})
+	target := n.openTarget(kubernetes.Config{Timeouts: readiness.Timeouts{Ready: 15 * time.Second}})
 	r.link, r.target = link, target
 	r.t.Cleanup(func() {
 		if err := target.Close(); err != nil && !link.dead() {
