@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/slipway-cd/slipway/internal/filetrust"
 )
 
 // cacheVariable names the folder of the caches of all projects.
@@ -68,7 +70,7 @@ func gitDirs(dir string) (root, common string) {
 		info, err := os.Stat(git)
 		switch {
 		case err == nil && info.IsDir():
-			return root, resolved(git)
+			return root, filetrust.Resolved(git)
 		case err == nil:
 			return root, linkedGitDir(root, git)
 		case root == filepath.Dir(root):
@@ -84,9 +86,9 @@ func linkedGitDir(root, file string) string {
 		return ""
 	}
 	if common := readPath(filepath.Join(own, "commondir"), "", own); common != "" {
-		return resolved(common)
+		return filetrust.Resolved(common)
 	}
-	return resolved(own)
+	return filetrust.Resolved(own)
 }
 
 // readPath reads a path from a file of git's, relative to base.
@@ -101,13 +103,6 @@ func readPath(file, prefix, base string) string {
 	}
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(base, path)
-	}
-	return path
-}
-
-func resolved(path string) string {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		return target
 	}
 	return path
 }
@@ -143,5 +138,5 @@ func normalizeRemote(remote, root string) string {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(root, path)
 	}
-	return resolved(path)
+	return filetrust.Resolved(path)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/filetrust"
 )
 
 // Git reports what is known about a folder before the project in it is trusted. It
@@ -45,7 +46,7 @@ var workspaceVariables = []struct{ job, workspace string }{
 func (a *App) checkOwners(ctx context.Context, w Workspace) error {
 	file := filepath.Join(w.Repository, config.FileName)
 	for _, path := range []string{file, w.Repository, w.Home} {
-		uid, ok := foreignOwner(path)
+		uid, ok := filetrust.Foreign(path)
 		if !ok || a.invokedBy(uid) || a.inJob(path) || a.isSafe(ctx, path) {
 			continue
 		}
@@ -100,15 +101,14 @@ func matchesSafe(entry, dir string) bool {
 		return true
 	}
 	if parent, ok := strings.CutSuffix(entry, "/*"); ok {
-		return resolved(parent) != resolved(dir) && isWithin(parent, dir)
+		return filetrust.Resolved(parent) != filetrust.Resolved(dir) && isWithin(parent, dir)
 	}
-	return entry != "" && resolved(entry) == resolved(dir)
+	return entry != "" && filetrust.Resolved(entry) == filetrust.Resolved(dir)
 }
 
 // isWithin reports whether a path is the folder or in it, links resolved.
 func isWithin(dir, path string) bool {
-	rel, err := filepath.Rel(resolved(dir), resolved(path))
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+	return filetrust.Within(filetrust.Resolved(dir), filetrust.Resolved(path))
 }
 
 // checkUntracked refuses a state folder that came with the repository: whoever wrote

@@ -11,6 +11,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/filetrust"
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/policy"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -65,7 +66,7 @@ func (a *App) localPolicy(repository string) (p policy.Policy, places []PolicyPl
 			return p, nil, fault.New(fault.Denied, "the policy %s is in the repository %s, which it is to limit", path, repository).
 				Hint("keep it where commits don't reach it, such as %s", systemPolicy)
 		}
-		if uid, foreign := foreignOwner(path); foreign && !a.invokedBy(uid) {
+		if uid, foreign := filetrust.Foreign(path); foreign && !a.invokedBy(uid) {
 			return p, nil, fault.New(fault.Denied, "the policy %s belongs to another user (uid %d)", path, uid).Hint("chown it to root or to yourself")
 		}
 		if p, err = withDocument(p, path, text); err != nil {

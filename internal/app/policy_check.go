@@ -11,6 +11,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/filetrust"
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/policy"
 	"github.com/slipway-cd/slipway/internal/step"
@@ -172,7 +173,7 @@ func (s *session) checkKubeconfigs() error {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(s.app.Dir, path)
 		}
-		if !allowed.Allows(resolved(path)) {
+		if !allowed.Allows(filetrust.Resolved(path)) {
 			return forbidden(allowed.From, "environments.%s: kubeconfig %s", name, section.Kubeconfig)
 		}
 	}

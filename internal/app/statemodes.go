@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/slipway-cd/slipway/internal/filetrust"
 )
 
 // Only its owner enters the state folder: other users have no business with the records,
@@ -30,11 +32,11 @@ func makePrivate(home string) error {
 	if err != nil {
 		return err
 	}
-	owner, ok := info.Sys().(*syscall.Stat_t)
+	owner, known := filetrust.Owner(info)
 	switch {
 	case !info.IsDir():
 		return &fs.PathError{Op: "mkdir", Path: home, Err: syscall.ENOTDIR}
-	case !ok, int(owner.Uid) != os.Geteuid(), info.Mode()&fs.ModeSticky != 0, info.Mode().Perm()&^searchable == 0:
+	case !known, owner != os.Geteuid(), info.Mode()&fs.ModeSticky != 0, info.Mode().Perm()&^searchable == 0:
 		return nil
 	case !isStateFolder(home):
 		return nil

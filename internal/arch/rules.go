@@ -20,7 +20,7 @@ func with(more ...string) []string { return slices.Concat(words, text, more) }
 // Those in tools touch files or time: packages that are pure may not have them.
 var (
 	text  = []string{"internal/environ", "internal/quantile", "internal/redact", "internal/termtext", "internal/textline"}
-	tools = []string{"internal/atomicfile", "internal/dumpable", "internal/flock", "internal/wait"}
+	tools = []string{"internal/atomicfile", "internal/dumpable", "internal/filetrust", "internal/flock", "internal/wait"}
 )
 
 func withTools(more ...string) []string { return with(slices.Concat(tools, more)...) }
@@ -41,6 +41,7 @@ var rules = []rule{
 	{"internal/quantile", []string{"internal/port"}, "quantiles import the ports' histograms only"},
 	{"internal/termtext", nil, "text helpers import nothing internal"},
 	{"internal/environ", nil, "the list of inherited variables is data"},
+	{"internal/filetrust", nil, "whose a file is imports nothing internal"},
 	{"internal/dumpable", nil, "a flag of the process imports nothing internal"},
 	{"internal/textline", nil, "text helpers import nothing internal"},
 	{"internal/ocilayout", []string{"internal/delivery"}, "reading image layouts needs digests only"},

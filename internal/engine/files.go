@@ -11,6 +11,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/filetrust"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -125,8 +126,7 @@ func (x *execution) fetchFile(ctx context.Context, r step.Request, f step.File) 
 }
 
 func isBelow(path, dir string) bool {
-	rel, err := filepath.Rel(dir, path)
-	return err == nil && rel != "." && filepath.IsLocal(rel)
+	return filetrust.Within(dir, path) && filepath.Clean(path) != filepath.Clean(dir)
 }
 
 // dirKey is the key under which a folder of results is found in the cache. It is stored,

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/filetrust"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -75,7 +76,7 @@ func loadKey(value, repository string) ([]byte, error) {
 		return nil, keyReadError(err)
 	}
 	for _, p := range []string{filepath.Clean(path), resolved} {
-		if within(p, repositoryRoot(repository)) {
+		if filetrust.Within(repositoryRoot(repository), p) {
 			return nil, fault.New(fault.Denied, "the signing key is inside the repository").
 				Hint("move it elsewhere, such as ~/.config/slipway, and set the variable to the new path; if it was ever committed, generate a new one")
 		}
@@ -117,9 +118,4 @@ func repositoryRoot(dir string) string {
 			return dir
 		}
 	}
-}
-
-func within(path, dir string) bool {
-	rel, err := filepath.Rel(dir, path)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }

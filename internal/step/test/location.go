@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/slipway-cd/slipway/internal/filetrust"
 )
 
 // location finds files of the repository in the output of tests.
@@ -46,7 +48,7 @@ func (p location) relative(file string, dirs []string) string {
 	}
 	for _, dir := range dirs {
 		full := filepath.Join(dir, file)
-		if !filepath.IsAbs(full) || !within(p.root, full) {
+		if !filepath.IsAbs(full) || !filetrust.Within(p.root, full) {
 			continue
 		}
 		info, err := os.Stat(full)
@@ -81,7 +83,7 @@ var moduleDirective = regexp.MustCompile(`(?m)^module[ \t]+"?([^\s"]+)"?`)
 // moduleOf reads the nearest go.mod from where the command runs up to the
 // checkout's root.
 func moduleOf(p location) (module, dir string) {
-	for dir = p.dir; within(p.root, dir); dir = filepath.Dir(dir) {
+	for dir = p.dir; filetrust.Within(p.root, dir); dir = filepath.Dir(dir) {
 		raw, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 		if err != nil {
 			continue

@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/filetrust"
 )
 
 // checkPlugins refuses a kubeconfig that comes with the repository and runs a program, or
@@ -61,10 +62,10 @@ func distrust(project, path string, bySection bool) string {
 	if err != nil {
 		return "can't be located"
 	}
-	if repository := repositoryOf(project); isWithin(repository, path) {
+	if repository := repositoryOf(project); filetrust.Controls(repository, path) {
 		return "is in the repository " + repository
 	}
-	if bySection && isForeign(path) {
+	if _, foreign := filetrust.Foreign(path); bySection && foreign {
 		return "belongs to another user"
 	}
 	return ""
@@ -88,23 +89,4 @@ func repositoryOf(folder string) string {
 			return top
 		}
 	}
-}
-
-// isWithin reports whether a path is in the folder: by its name, or by where a link leads.
-func isWithin(dir, path string) bool {
-	for _, p := range []string{path, resolved(path)} {
-		for _, d := range []string{dir, resolved(dir)} {
-			if rel, err := filepath.Rel(d, p); err == nil && filepath.IsLocal(rel) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func resolved(path string) string {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		return target
-	}
-	return path
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/filetrust"
 )
 
 // deletedSuffix is what the kernel adds to the path of an open file that was removed.
@@ -99,7 +100,7 @@ func inFolder(dir, kind, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if rel, err := filepath.Rel(folder, target); err != nil || !filepath.IsLocal(rel) {
+	if !filetrust.Within(folder, target) {
 		return "", outside(dir, here)
 	}
 	return here, nil

@@ -1,4 +1,0 @@
-package client
-
-// isForeign is not known here.
-func isForeign(string) bool { return false }
