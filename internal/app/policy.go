@@ -62,7 +62,7 @@ func (a *App) localPolicy(repository string) (p policy.Policy, places []PolicyPl
 		case err != nil:
 			return p, nil, fault.New(fault.FileKind(err), "read the policy %s", path).Cause(err).
 				Hint("without it, nothing is known about what is allowed")
-		case repository != "" && isWithin(repository, path):
+		case repository != "" && filetrust.Controls(repository, path):
 			return p, nil, fault.New(fault.Denied, "the policy %s is in the repository %s, which it is to limit", path, repository).
 				Hint("keep it where commits don't reach it, such as %s", systemPolicy)
 		}

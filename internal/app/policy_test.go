@@ -55,12 +55,17 @@ func TestLocalPolicy_Refuses(t *testing.T) {
 	repository := t.TempDir()
 	inside := policyFile(t, filepath.Join(repository, "ci"), "")
 	unknown := policyFile(t, t.TempDir(), "allow: all\n")
+	link := filepath.Join(repository, "link.yaml")
+	if err := os.Symlink(policyFile(t, t.TempDir(), ""), link); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name, path, want string
 		kind             fault.Kind
 	}{
 		{"missing", filepath.Join(t.TempDir(), "gone"), "read the policy", fault.NotFound},
 		{"in the repository", inside, "is in the repository", fault.Denied},
+		{"a link in the repository", link, "is in the repository", fault.Denied},
 		{"unknown key", unknown, policyName + ":2:1", fault.Invalid},
 	} {
 		t.Run(c.name, func(t *testing.T) {
