@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/filetrust"
+	"github.com/slipway-cd/slipway/internal/loopback"
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/policy"
 	"github.com/slipway-cd/slipway/internal/step"
@@ -110,7 +111,7 @@ func (s *session) checkAddress(kind policy.Address, key, address string, token b
 // isClearText reports whether what is sent to an address can be read on the way.
 func isClearText(address string) bool {
 	u, err := url.Parse(address)
-	return err == nil && u.Scheme == "http" && u.Hostname() != "localhost" && !strings.HasPrefix(u.Hostname(), "127.") && u.Hostname() != "::1"
+	return err == nil && u.Scheme == "http" && !loopback.IsHost(u.Hostname())
 }
 
 // checkTrusted refuses to deploy without the signatures that the policy wants.

@@ -104,6 +104,8 @@ func TestCheckPolicy(t *testing.T) {
 		{name: "Rekor that is not listed", policy: "addresses: {rekor: []}", project: project, step: attests, want: "sign.rekor: https://r: not allowed"},
 		{name: "Prometheus without a token", project: canary},
 		{name: "Prometheus with a token in clear text", project: canary, environ: "SLIPWAY_PROMETHEUS_TOKEN=x", want: "without encryption"},
+		{name: "Prometheus on this machine", project: config.Project{Deploy: config.Deploy{Canary: &config.Canary{Prometheus: "http://127.0.0.1:9090"}}}, environ: "SLIPWAY_PROMETHEUS_TOKEN=x"},
+		{name: "Prometheus with a name like an address", project: config.Project{Deploy: config.Deploy{Canary: &config.Canary{Prometheus: "http://127.evil.example:9090"}}}, environ: "SLIPWAY_PROMETHEUS_TOKEN=x", want: "without encryption"},
 		{name: "registry", policy: "addresses: {registries: [other.example]}", project: config.Project{Image: config.Image{Repository: "evil.example/api"}}, want: "image.repository: evil.example"},
 		{name: "trust", policy: "trust: {keys: []}", step: step.Spec{Name: "deploy", Kind: step.Deploy}, want: "has no trust"},
 		{name: "box", policy: "require: {box: true}", step: tests, want: "requires a box"},

@@ -3,7 +3,6 @@ package buildkit
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
 	"path/filepath"
 	"time"
@@ -15,6 +14,7 @@ import (
 	_ "github.com/moby/buildkit/client/connhelper/ssh"             // ssh://
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/loopback"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -43,7 +43,7 @@ func parseEndpoint(host, certificates string) (*endpoint, error) {
 		return e, nil
 	}
 	if certificates == "" {
-		e.cleartext = !isLoopback(u.Hostname())
+		e.cleartext = !loopback.IsHost(u.Hostname())
 		return e, nil
 	}
 	e.options = []client.ClientOpt{
@@ -51,11 +51,6 @@ func parseEndpoint(host, certificates string) (*endpoint, error) {
 		client.WithCredentials(filepath.Join(certificates, "cert.pem"), filepath.Join(certificates, "key.pem")),
 	}
 	return e, nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // checkSecrets refuses to send secrets over an open line.

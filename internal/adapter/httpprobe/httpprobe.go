@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/loopback"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -86,7 +86,7 @@ func send(req *http.Request) (port.ProbeResponse, error) {
 
 // proxyFor returns the proxy of the environment, but none for loopback addresses.
 func proxyFor(req *http.Request) (*url.URL, error) {
-	if ip := net.ParseIP(req.URL.Hostname()); ip != nil && ip.IsLoopback() || req.URL.Hostname() == "localhost" {
+	if loopback.IsHost(req.URL.Hostname()) {
 		return nil, nil
 	}
 	return http.ProxyFromEnvironment(req)

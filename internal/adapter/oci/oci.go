@@ -18,6 +18,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/oci/repository"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/loopback"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -152,7 +153,7 @@ func (r *Registry) commonOptions(ctx context.Context) []remote.Option {
 type requireTLS struct{ next http.RoundTripper }
 
 func (c requireTLS) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Scheme != "https" && !repository.IsLoopback(req.URL.Hostname()) {
+	if req.URL.Scheme != "https" && !loopback.IsHost(req.URL.Hostname()) {
 		return nil, fault.New(fault.Denied, "send unencrypted HTTP to %s", req.URL.Host).
 			Hint("give the registry a TLS certificate; only registries on this machine may use plain HTTP")
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/oci/repository"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/loopback"
 )
 
 // Listener serves the registry to other tools on this machine.
@@ -42,7 +43,7 @@ func (r *Registry) Listen(addr, token string) (*Listener, error) {
 		}
 	}
 	host, _, err := net.SplitHostPort(addr)
-	if err != nil || !repository.IsLoopback(host) {
+	if err != nil || !loopback.IsHost(host) {
 		return nil, fault.New(fault.Invalid, "serve the embedded registry at %q: only loopback addresses are allowed", addr).
 			Hint("use %s", DefaultAddress)
 	}
@@ -85,7 +86,7 @@ func refuseOtherHosts(next http.Handler) http.Handler {
 		if h, _, err := net.SplitHostPort(host); err == nil {
 			host = h
 		}
-		if !repository.IsLoopback(host) {
+		if !loopback.IsHost(host) {
 			http.Error(w, "this registry accepts requests for this machine only", http.StatusForbidden)
 			return
 		}

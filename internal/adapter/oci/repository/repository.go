@@ -72,12 +72,3 @@ func ValidTag(s string) bool {
 	_, err = reference.WithTag(named, s)
 	return err == nil
 }
-
-// IsLoopback reports whether a host, without port, is this machine.
-func IsLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
-	return ip != nil && ip.IsLoopback()
-}

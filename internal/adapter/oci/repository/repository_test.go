@@ -58,19 +58,6 @@ func TestValidTag(t *testing.T) {
 	}
 }
 
-func TestIsLoopback(t *testing.T) {
-	for host, want := range map[string]bool{
-		"localhost": true, "127.0.0.1": true, "127.1.2.3": true, "::1": true, "[::1]": true,
-		"": false, "0.0.0.0": false, "192.0.2.1": false, "localhost.example.com": false, "::": false,
-	} {
-		t.Run(host, func(t *testing.T) {
-			if got := repository.IsLoopback(host); got != want {
-				t.Errorf("IsLoopback(%q) = %v, want %v", host, got, want)
-			}
-		})
-	}
-}
-
 // FuzzParse: whatever is accepted can't leave a folder, and is its parts.
 func FuzzParse(f *testing.F) {
 	f.Add("registry.example.com:5000/a/b_c")
