@@ -80,7 +80,8 @@ func (op *operation) waitNotRouted(ctx context.Context, pods map[string]bool) er
 		until: func(found []discoveryv1.EndpointSlice) bool { return !leadTo(found, pods) },
 	}
 	list := strings.Join(w.services, ", ")
-	return w.wait(ctx, "wait until no endpoint of "+list+" is left", "the endpoints of "+list+" still lead to another release %s after its switch")
+	return w.wait(ctx, "wait until no endpoint of "+list+" is left",
+		fault.New(fault.Unavailable, "the endpoints of %s still lead to another release %s after its switch", list, maxPropagation))
 }
 
 // waitRouted waits until each of the Services has an endpoint that is ready.
@@ -92,7 +93,8 @@ func (op *operation) waitRouted(ctx context.Context, services []*unstructured.Un
 		},
 	}
 	list := strings.Join(w.services, ", ")
-	return w.wait(ctx, "wait for the endpoints of "+list, "%[2]s has no ready endpoint %[1]s after its pods were ready")
+	return w.wait(ctx, "wait for the endpoints of "+list,
+		fault.New(fault.Unavailable, "%s has no ready endpoint %s after its pods were ready", list, maxPropagation))
 }
 
 func namesOf(objects []*unstructured.Unstructured) []string {
@@ -110,11 +112,9 @@ type endpointWait struct {
 	until    func([]discoveryv1.EndpointSlice) bool
 }
 
-// wait waits for maxPropagation at most. late is the format of the error then: of the
-// time, and of the Services' names.
-func (w endpointWait) wait(ctx context.Context, act, late string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, maxPropagation,
-		fault.New(fault.Unavailable, late, maxPropagation, strings.Join(w.services, ", ")).Hint("is the cluster's endpointslice controller running?"))
+// wait waits for maxPropagation at most. late is the error then.
+func (w endpointWait) wait(ctx context.Context, act string, late *fault.Error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, maxPropagation, late.Hint("is the cluster's endpointslice controller running?"))
 	defer cancel()
 	err := w.watch(ctx)
 	if fault.Is(err, fault.Denied) { // roles of earlier versions allow only to list them
