@@ -64,10 +64,9 @@ func (s Source) localFilters(ctx context.Context, dir string, names map[string]b
 	if err != nil {
 		return err
 	}
-	fields := strings.Split(strings.TrimSuffix(out, "\x00"), "\x00")
-	for i := 0; i+1 < len(fields); i += 2 {
-		key, value, _ := strings.Cut(fields[i+1], "\n")
-		if scope := fields[i]; (scope == "local" || scope == "worktree") && !lfsFilter.MatchString(value) {
+	for setting, ofRepository := range settings(out) {
+		key, value, _ := strings.Cut(setting, "\n")
+		if ofRepository && !lfsFilter.MatchString(value) {
 			name := strings.TrimPrefix(key, "filter.")
 			names[name[:strings.LastIndexByte(name, '.')]] = true
 		}

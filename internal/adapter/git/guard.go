@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"errors"
+	"iter"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -25,10 +26,9 @@ func (g Guard) SafeDirectories(ctx context.Context) ([]string, error) {
 		return nil, ifRepositoryLacks(err)
 	}
 	var all []string
-	fields := strings.Split(strings.TrimSuffix(out, "\x00"), "\x00")
-	for i := 0; i+1 < len(fields); i += 2 {
-		switch scope, value := fields[i], fields[i+1]; {
-		case scope == "local" || scope == "worktree":
+	for value, ofRepository := range settings(out) {
+		switch {
+		case ofRepository:
 		case value == "":
 			all = nil
 		default:
@@ -36,6 +36,19 @@ func (g Guard) SafeDirectories(ctx context.Context) ([]string, error) {
 		}
 	}
 	return all, nil
+}
+
+// settings are those that `git config --show-scope -z` prints, each with whether the
+// configuration of the repository has it.
+func settings(out string) iter.Seq2[string, bool] {
+	return func(yield func(string, bool) bool) {
+		fields := strings.Split(strings.TrimSuffix(out, "\x00"), "\x00")
+		for i := 0; i+1 < len(fields); i += 2 {
+			if scope := fields[i]; !yield(fields[i+1], scope == "local" || scope == "worktree") {
+				return
+			}
+		}
+	}
 }
 
 // Tracked returns a path of the folder that the repository of dir tracks, or "".

@@ -23,14 +23,11 @@ const (
 // diagListeners lists the listening TCP sockets of this process's network by
 // netlink. It takes microseconds, while /proc/net/tcp lists every connection.
 func diagListeners() ([]Listener, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
+	fd, err := openDiag()
 	if err != nil {
-		return nil, fmt.Errorf("open a netlink socket: %w", err)
+		return nil, err
 	}
 	defer unix.Close(fd)
-	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 1}); err != nil {
-		return nil, fmt.Errorf("limit the wait for the kernel: %w", err)
-	}
 	var all []Listener
 	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
 		if err := unix.Sendto(fd, diagRequest(family), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
@@ -43,6 +40,39 @@ func diagListeners() ([]Listener, error) {
 		all = append(all, found...)
 	}
 	return all, nil
+}
+
+// openDiag opens a netlink socket for requests about sockets, which waits for the
+// kernel's response for a second at most.
+func openDiag() (fd int, err error) {
+	fd, err = unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
+	if err != nil {
+		return -1, fmt.Errorf("open a netlink socket: %w", err)
+	}
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 1}); err != nil {
+		return -1, errors.Join(fmt.Errorf("limit the wait for the kernel: %w", err), unix.Close(fd))
+	}
+	return fd, nil
+}
+
+// receiveDiag receives the messages of one datagram.
+func receiveDiag(fd int, buffer []byte) ([]syscall.NetlinkMessage, error) {
+	n, _, err := unix.Recvfrom(fd, buffer, 0)
+	for errors.Is(err, unix.EINTR) {
+		n, _, err = unix.Recvfrom(fd, buffer, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return syscall.ParseNetlinkMessage(buffer[:n])
+}
+
+// diagError returns the error that a message of type NLMSG_ERROR holds.
+func diagError(m syscall.NetlinkMessage) error {
+	if len(m.Data) < 4 {
+		return unix.EPROTO
+	}
+	return unix.Errno(-int32(binary.NativeEndian.Uint32(m.Data)))
 }
 
 func diagRequest(family byte) []byte {
@@ -61,14 +91,7 @@ func readListeners(fd int) ([]Listener, error) {
 	var all []Listener
 	buffer := make([]byte, 64<<10)
 	for {
-		n, _, err := unix.Recvfrom(fd, buffer, 0)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		messages, err := syscall.ParseNetlinkMessage(buffer[:n])
+		messages, err := receiveDiag(fd, buffer)
 		if err != nil {
 			return nil, err
 		}
@@ -77,10 +100,7 @@ func readListeners(fd int) ([]Listener, error) {
 			case unix.NLMSG_DONE:
 				return all, nil
 			case unix.NLMSG_ERROR:
-				if len(m.Data) < 4 {
-					return nil, unix.EPROTO
-				}
-				return nil, unix.Errno(-int32(binary.NativeEndian.Uint32(m.Data)))
+				return nil, diagError(m)
 			}
 			if l, ok := parseDiag(m.Data); ok {
 				all = append(all, l)

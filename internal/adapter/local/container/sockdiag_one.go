@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,14 +13,11 @@ import (
 // ListenerOn returns the socket that the kernel gives a connection to the port on
 // 127.0.0.1, or "" if there is none: one look-up, whatever else listens.
 func ListenerOn(port int) (socket string, err error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
+	fd, err := openDiag()
 	if err != nil {
-		return "", fmt.Errorf("open a netlink socket: %w", err)
+		return "", err
 	}
 	defer unix.Close(fd)
-	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 1}); err != nil {
-		return "", fmt.Errorf("limit the wait for the kernel: %w", err)
-	}
 	if err := unix.Sendto(fd, diagOneRequest(port), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return "", fmt.Errorf("request the socket of port %d: %w", port, err)
 	}
@@ -52,21 +48,13 @@ func diagOneRequest(port int) []byte {
 }
 
 func readListener(fd int) (socket string, err error) {
-	buffer := make([]byte, 4<<10)
-	n, _, err := unix.Recvfrom(fd, buffer, 0)
-	for errors.Is(err, unix.EINTR) {
-		n, _, err = unix.Recvfrom(fd, buffer, 0)
-	}
-	if err != nil {
-		return "", err
-	}
-	messages, err := syscall.ParseNetlinkMessage(buffer[:n])
+	messages, err := receiveDiag(fd, make([]byte, 4<<10))
 	if err != nil {
 		return "", err
 	}
 	for _, m := range messages {
-		if m.Header.Type == unix.NLMSG_ERROR && len(m.Data) >= 4 {
-			return "", unix.Errno(-int32(binary.NativeEndian.Uint32(m.Data)))
+		if m.Header.Type == unix.NLMSG_ERROR {
+			return "", diagError(m)
 		}
 		if l, ok := parseDiag(m.Data); ok {
 			return l.Socket, nil
