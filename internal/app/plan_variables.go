@@ -70,7 +70,7 @@ func stepVariables(p plan.Plan) (all []variable) {
 
 // buildVariables are those that another builder than Go and Dockerfiles is given.
 func (s *session) buildVariables(p plan.Plan) (all []variable) {
-	if !slices.ContainsFunc(p.Steps, func(spec step.Spec) bool { return spec.Kind == step.Build }) {
+	if !hasStep(p, step.Build) {
 		return nil
 	}
 	for _, ref := range extension.SecretsOf(s.project.Image.Build.Section) {
@@ -89,11 +89,15 @@ func (s *session) notifyVariables() (all []variable) {
 }
 
 func (s *session) signVariables(p plan.Plan) []variable {
-	signs := slices.ContainsFunc(p.Steps, func(spec step.Spec) bool { return spec.Kind == step.Attest })
-	if sign := s.project.Sign; sign != nil && signs {
+	if sign := s.project.Sign; sign != nil && hasStep(p, step.Attest) {
 		return []variable{{who: "sign.key", value: string(sign.Key), runs: true}, {who: "sign.passphrase", value: string(sign.Passphrase), runs: true}}
 	}
 	return nil
+}
+
+// hasStep reports whether a plan has a step of the kind.
+func hasStep(p plan.Plan, kind step.Kind) bool {
+	return slices.ContainsFunc(p.Steps, func(spec step.Spec) bool { return spec.Kind == kind })
 }
 
 // isReleased reports whether the policy lets the commit use the variables of a value.

@@ -34,11 +34,7 @@ type PolicyPlace struct {
 // policyFiles are the files of this machine, and whether one has to exist.
 func (a *App) policyFiles() (paths []string, required string) {
 	paths = []string{cmp.Or(a.SystemPolicy, systemPolicy)}
-	config := a.Variable("XDG_CONFIG_HOME")
-	if home := a.Variable("HOME"); config == "" && home != "" {
-		config = filepath.Join(home, ".config")
-	}
-	if filepath.IsAbs(config) {
+	if config := a.userConfig(); filepath.IsAbs(config) {
 		paths = append(paths, filepath.Join(config, "slipway", policyName))
 	}
 	if required = a.Variable("SLIPWAY_POLICY"); required != "" {
@@ -48,6 +44,18 @@ func (a *App) policyFiles() (paths []string, required string) {
 		paths = append(paths, required)
 	}
 	return paths, required
+}
+
+// userConfig returns the folder of the user's configuration, or "" where the environment
+// names none.
+func (a *App) userConfig() string {
+	if config := a.Variable("XDG_CONFIG_HOME"); config != "" {
+		return config
+	}
+	if home := a.Variable("HOME"); home != "" {
+		return filepath.Join(home, ".config")
+	}
+	return ""
 }
 
 // localPolicy reads the policies of this machine. What the repository brings is none.

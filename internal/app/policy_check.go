@@ -65,8 +65,7 @@ func eventTitle(event string) string { return strings.ReplaceAll(event, "_", " "
 
 // checkAddresses refuses addresses of slipway.yaml that would get tokens or content.
 func (s *session) checkAddresses(p plan.Plan) error {
-	signs := slices.ContainsFunc(p.Steps, func(spec step.Spec) bool { return spec.Kind == step.Attest })
-	if sign := s.project.Sign; sign != nil && signs {
+	if sign := s.project.Sign; sign != nil && hasStep(p, step.Attest) {
 		if err := s.checkAddress(policy.Fulcio, "sign.fulcio", sign.Fulcio, true); err != nil {
 			return err
 		}

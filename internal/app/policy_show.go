@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"maps"
 	"slices"
 
 	"github.com/slipway-cd/slipway/internal/config"
@@ -57,7 +56,7 @@ func (a *App) ShowPolicy(ctx context.Context, env delivery.Environment) (v Polic
 func policyRules(p policy.Policy, environments []string) (rules []PolicyRule) {
 	add := func(key string, a policy.Allowed) {
 		if a.IsLimited() {
-			rules = append(rules, PolicyRule{Key: key, Allowed: a.Items(), Limited: true, From: unique(a.From)})
+			rules = append(rules, PolicyRule{Key: key, Allowed: a.Items(), Limited: true, From: sorted(a.From)})
 		}
 	}
 	keys, identities, from := trustRules(p)
@@ -106,16 +105,10 @@ func trustRules(p policy.Policy) (keys, identities, from []string) {
 			}
 		}
 	}
-	return unique(keys), unique(identities), from
+	return sorted(keys), sorted(identities), from
 }
 
 func identityTitle(id config.Identity) string { return id.Subject + " of " + id.Issuer }
 
-// unique sorts a list and drops what is in it twice.
-func unique(list []string) []string {
-	set := map[string]bool{}
-	for _, item := range list {
-		set[item] = true
-	}
-	return slices.Sorted(maps.Keys(set))
-}
+// sorted sorts a list, and drops what is in it twice.
+func sorted(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }

@@ -46,13 +46,9 @@ func (a *App) unitPlace(name string) (Unit, error) {
 			Enable: "systemctl daemon-reload && systemctl enable --now " + name,
 		}, nil
 	}
-	folder, ok := a.getenv("XDG_CONFIG_HOME")
-	if !ok || folder == "" {
-		home, ok := a.getenv("HOME")
-		if !ok || home == "" {
-			return Unit{}, fault.New(fault.Invalid, "write a unit of systemd: neither XDG_CONFIG_HOME nor HOME is set")
-		}
-		folder = filepath.Join(home, ".config")
+	folder := a.userConfig()
+	if folder == "" {
+		return Unit{}, fault.New(fault.Invalid, "write a unit of systemd: neither XDG_CONFIG_HOME nor HOME is set")
 	}
 	return Unit{
 		Path: filepath.Join(folder, "systemd", "user", name+".service"), Secrets: filepath.Join(folder, "slipway", name+".env"),
