@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"strings"
 
@@ -45,7 +44,7 @@ func (a *App) registryToken(file string) (string, error) {
 	token = strings.TrimSpace(token)
 	if token == "" {
 		return "", fault.New(fault.Invalid, "serve a writable registry: no token is set").
-			Hint("%s", fmt.Sprintf("set %s, or name a file with --token-file; `openssl rand -hex 16` generates one", RegistryTokenVariable))
+			Hint("set %s, or name a file with --token-file; `openssl rand -hex 16` generates one", RegistryTokenVariable)
 	}
 	return token, nil
 }

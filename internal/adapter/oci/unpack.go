@@ -3,7 +3,6 @@ package oci
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +16,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
-	"github.com/slipway-cd/slipway/internal/atomicfile"
 	"github.com/slipway-cd/slipway/internal/blob"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -191,11 +189,7 @@ func drain(whole io.Reader, err error) error {
 
 // publish makes what is whole visible, the note first.
 func publish(n unpackRecord, partial, dir string) error {
-	raw, err := json.Marshal(n)
-	if err != nil {
-		return err
-	}
-	if err := atomicfile.Write(dir+".json", raw, 0o600); err != nil {
+	if err := n.save(dir); err != nil {
 		return err
 	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -47,17 +47,30 @@ func readRecord(dir string, want delivery.Digest) (unpackRecord, bool, error) {
 	return n, true, nil
 }
 
-// renewRecord brings an image that an older version has unpacked to the present form.
+// save writes the record beside dir.
+func (n unpackRecord) save(dir string) error {
+	raw, err := json.Marshal(n)
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(dir+".json", raw, 0o600)
+}
+
+// renewRecord brings an image that an older version has unpacked to the present form. If
+// the registry cannot be read, how to start it stays what the older version noted.
 func (p repoRef) renewRecord(n unpackRecord, dir string) (port.ImageConfig, error) {
 	if err := denyOthersWrite(dir); err != nil {
 		return n.Config, fault.New(fault.FileKind(err), "unpack %s: keep other users from changing %s", n.Digest, dir).Cause(err)
 	}
 	if n.Form < withPorts {
-		return p.rereadConfig(n, dir), nil
+		config, err := p.readConfig(n.Digest)
+		if err != nil {
+			return n.Config, nil //nolint:nilerr // it is read again the next time
+		}
+		n.Config = config
 	}
-	if raw, err := json.Marshal(unpackRecord{Digest: n.Digest, Config: n.Config, Form: recordForm}); err == nil {
-		_ = atomicfile.Write(dir+".json", raw, 0o600) // it is done again the next time
-	}
+	n.Form = recordForm
+	_ = n.save(dir) // it is done again the next time
 	return n.Config, nil
 }
 
@@ -80,19 +93,11 @@ func denyOthersWrite(dir string) error {
 	})
 }
 
-// rereadConfig returns how to start an image that an older version has unpacked. If
-// the registry cannot be read, that is what the older version noted.
-func (p repoRef) rereadConfig(n unpackRecord, dir string) port.ImageConfig {
-	img, err := remote.Image(p.repo.Digest(string(n.Digest)), p.options...)
+// readConfig reads from the registry how to start an image.
+func (p repoRef) readConfig(d delivery.Digest) (port.ImageConfig, error) {
+	img, err := remote.Image(p.repo.Digest(string(d)), p.options...)
 	if err != nil {
-		return n.Config
+		return port.ImageConfig{}, err
 	}
-	config, err := imageConfig(img)
-	if err != nil {
-		return n.Config
-	}
-	if raw, err := json.Marshal(unpackRecord{Digest: n.Digest, Config: config, Form: recordForm}); err == nil {
-		_ = atomicfile.Write(dir+".json", raw, 0o600) // it is read again the next time
-	}
-	return config
+	return imageConfig(img)
 }

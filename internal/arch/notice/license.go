@@ -1,6 +1,9 @@
 package notice
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // License is the SPDX identifier of a known licence.
 type License string
@@ -66,11 +69,7 @@ func containsAll(text string, parts []string) bool {
 func (c Component) Licenses() []License {
 	var out []License
 	for _, t := range c.Notices {
-		known := false
-		for _, l := range out {
-			known = known || l == t.License
-		}
-		if !known && t.License != Unknown {
+		if t.License != Unknown && !slices.Contains(out, t.License) {
 			out = append(out, t.License)
 		}
 	}

@@ -152,14 +152,11 @@ func (l Limiter) cpu(g *Cgroup, name string, cores float64) error {
 }
 
 func (l Limiter) processes(g *Cgroup, name string, limit int) error {
+	makeDir := func() (string, error) { return l.unifiedDir(g, name, "pids") }
 	if parent, ok := l.v1["pids"]; ok {
-		dir, err := g.makeDir(parent, name)
-		if err != nil {
-			return err
-		}
-		return writeControl(dir, "pids.max", strconv.Itoa(limit))
+		makeDir = func() (string, error) { return g.makeDir(parent, name) }
 	}
-	dir, err := l.unifiedDir(g, name, "pids")
+	dir, err := makeDir()
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,11 @@ func (e *environment) discardFailed(ctx context.Context, err error) error {
 		return err
 	}
 	saved, _ := e.store.get(e.key)
+	return e.discardAfter(ctx, saved, err)
+}
+
+// discardAfter stops the staged replicas because of err, also if the caller disconnected.
+func (e *environment) discardAfter(ctx context.Context, saved EnvironmentState, err error) error {
 	if undo := e.discardStaged(context.WithoutCancel(ctx), saved); undo != nil {
 		return fmt.Errorf("%w; then: %w", err, undo)
 	}

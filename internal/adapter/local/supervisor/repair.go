@@ -46,11 +46,11 @@ func (e *environment) replacePromoted(ctx context.Context, o ReleaseRequest, sav
 	e.staged = g // in memory only: after a crash there is nothing to replace
 	e.mu.Unlock()
 	if err := g.waitReady(ctx, true, say); err != nil {
-		return e.undoReplacement(ctx, saved, err)
+		return e.discardAfter(ctx, saved, err)
 	}
 	saved.Promoted = &ReleaseSpec{Release: o.Release, Spec: o.Spec}
 	if err := e.store.put(e.key, saved); err != nil {
-		return e.undoReplacement(ctx, saved, err)
+		return e.discardAfter(ctx, saved, err)
 	}
 	e.mu.Lock()
 	old := e.promoted
@@ -61,12 +61,4 @@ func (e *environment) replacePromoted(ctx context.Context, o ReleaseRequest, sav
 	old.setDraining()
 	e.drainGroup(old, nil)
 	return nil
-}
-
-// undoReplacement stops the new replicas, also if the caller disconnected.
-func (e *environment) undoReplacement(ctx context.Context, saved EnvironmentState, err error) error {
-	if undo := e.discardStaged(context.WithoutCancel(ctx), saved); undo != nil {
-		return fmt.Errorf("%w; then: %w", err, undo)
-	}
-	return err
 }
