@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -256,8 +257,9 @@ func TestRun_FullDisk(t *testing.T) {
 					t.Error(err)
 				}
 			}
+			var resumed atomic.Bool // goroutines of the run that stopped may still read Failpoint
 			l.Failpoint = func(p string) {
-				if p == point {
+				if p == point && !resumed.Load() {
 					room(100)
 				}
 			}
@@ -266,7 +268,7 @@ func TestRun_FullDisk(t *testing.T) {
 			if !fault.Is(err, fault.Exhausted) || fault.HintOf(err) == "" {
 				t.Fatalf("no room at %q: %v (%s)", point, err, fault.KindOf(err))
 			}
-			l.Failpoint = nil
+			resumed.Store(true)
 			run, err := l.Resume(t.Context(), runID(1))
 			if err != nil {
 				t.Fatal(err)
