@@ -5,7 +5,9 @@ export GOFLAGS := -buildvcs=false
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
-GO_SOURCES := $(shell find cmd internal -name '*.go' -not -name '*_test.go') go.mod go.sum
+# Google's storage client without the service mesh protocols of gRPC: 13 MB of the program.
+BUILD_TAGS := disable_grpc_modules
+GO_SOURCES := Makefile $(shell find cmd internal third_party -name '*.go' -not -name '*_test.go') go.mod go.sum
 
 # The program that runs in init containers; bin/slipway embeds it.
 MODEL_BUILT := internal/adapter/oci/modelprogram/built/slipway-model-linux
@@ -23,7 +25,7 @@ $(MODEL_PROGRAMS): $(MODEL_BUILT)-%.gz: $(MODEL_SOURCES)
 bin/slipway: $(GO_SOURCES) $(MODEL_PROGRAMS) NOTICE
 	@mkdir -p bin
 	@cp LICENSE NOTICE bin/
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/slipway
+	CGO_ENABLED=0 go build -trimpath -tags '$(BUILD_TAGS)' -ldflags '$(LDFLAGS)' -o $@ ./cmd/slipway
 
 build: bin/slipway ## build bin/slipway (no C compiler needed)
 
