@@ -77,7 +77,7 @@ func (a *App) AdoptState(ctx context.Context, env delivery.Environment, why stri
 	if why == "" {
 		return out, fault.New(fault.Invalid, "adopt %s: a reason is required", env).Hint(`give one with --why "..."; the target keeps it`)
 	}
-	if job := a.ci(plan.Trigger{Event: plan.PushEvent}); job != nil && job.Event == plan.PullRequestEvent {
+	if a.isPullRequest() {
 		return out, fault.New(fault.Denied, "adopt %s: a pull request can't choose the shared state of an environment", env).
 			Hint("give the command on your machine, or in a job of the protected branch")
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/extension"
+	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/record/shared"
@@ -86,6 +87,8 @@ type App struct {
 	VerifyLog func(ctx context.Context, s *shared.State, dir string, progress func(entry int64)) (record.LogVerification, error)
 	Clock     func() time.Time
 	Sink      event.Sink // what runs say; nil: nothing
+
+	claimed plan.TriggerEvent // by an option of the command; see during
 }
 
 // getenv looks up a variable of the environment.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,10 @@ import (
 // ci returns the CI job that the command runs in, or nil outside of a CI. The branch
 // of a CI that Slipway does not know is that of the trigger.
 func (a *App) ci(t plan.Trigger) *plan.CI {
+	if job := a.pullRequestCI(); job != nil {
+		job.Branch = cmp.Or(job.Branch, t.Branch)
+		return job
+	}
 	switch {
 	case a.Variable("GITHUB_ACTIONS") == "true":
 		return a.githubCI()
@@ -28,7 +33,10 @@ func (a *App) ci(t plan.Trigger) *plan.CI {
 
 func (a *App) githubCI() *plan.CI {
 	job := plan.CI{Name: "github", Event: plan.PushEvent}
+	follows, base := a.followsPullRequest()
 	switch {
+	case follows:
+		job.Event, job.Branch = plan.PullRequestEvent, cmp.Or(base, a.Variable("GITHUB_REF_NAME"))
 	case strings.HasPrefix(a.Variable("GITHUB_EVENT_NAME"), string(plan.PullRequestEvent)): // or pull_request_target
 		job.Event, job.Branch = plan.PullRequestEvent, a.Variable("GITHUB_BASE_REF")
 	case a.Variable("GITHUB_REF_TYPE") == "tag":

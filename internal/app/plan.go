@@ -49,7 +49,7 @@ func (a *App) trigger(ask RunOptions, commit delivery.Commit) plan.Trigger {
 // Plan returns what a run would do, with all that would make it fail. It writes
 // neither to the repository nor to the state folder.
 func (a *App) Plan(ctx context.Context, ask RunOptions) (v PlanView, err error) {
-	err = a.withPreviewSession(ctx, func(s *session) error {
+	err = a.during(ask.Event).withPreviewSession(ctx, func(s *session) error {
 		if v, err = s.planned(ctx, ask); err != nil || len(v.Problems) > 0 {
 			return err // rendering what can't be deployed would only fail, too
 		}

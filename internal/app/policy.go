@@ -170,8 +170,7 @@ func (s *session) applyPolicy() {
 // event is what the policy takes a run for. A CI that reports a pull request is believed
 // whatever an option claims.
 func (s *session) event() string {
-	t := s.trigger
-	if job := s.app.ci(t); t.Event == plan.PullRequestEvent || job != nil && job.Event == plan.PullRequestEvent {
+	if s.trigger.Event == plan.PullRequestEvent || s.app.isPullRequest() {
 		return string(plan.PullRequestEvent)
 	}
 	return string(plan.PushEvent)

@@ -9,7 +9,7 @@ import (
 // Run plans and delivers. Runs of the environment that a killed process left unfinished
 // are finished first.
 func (a *App) Run(ctx context.Context, ask RunOptions) (rep RunReport, err error) {
-	err = a.withSession(ctx, func(s *session) error {
+	err = a.during(ask.Event).withSession(ctx, func(s *session) error {
 		keepReserve(s.workspace.Home)
 		p, err := s.plan(ctx, ask)
 		if err != nil {
