@@ -60,6 +60,9 @@ func (a *App) userConfig() string {
 
 // localPolicy reads the policies of this machine. What the repository brings is none.
 func (a *App) localPolicy(repository string) (p policy.Policy, places []PolicyPlace, err error) {
+	if top, _ := gitDirs(repository); repository != "" && top != "" {
+		repository = top // a service in a folder of it: commits bring the folders beside it, too
+	}
 	paths, required := a.policyFiles()
 	for _, path := range paths {
 		text, err := os.ReadFile(path)

@@ -51,11 +51,7 @@ func (s *session) checkReleased(p plan.Plan) error {
 			if allowed.Allows(name) {
 				continue
 			}
-			f := forbidden(allowed.From, "%s: a %s may not use the variable %s", v.who, eventTitle(s.event()), name)
-			if slices.Contains(allowed.From, policy.DefaultPlace) {
-				f = f.Hint("whoever can open a pull request would read it; if it is meant for them, release it in a policy outside of the repository: secrets: {pull_request: [%s]} in the file that $SLIPWAY_POLICY names, or in %s", name, systemPolicy)
-			}
-			return f
+			return forbiddenVariable(allowed, v.who, s.event(), name)
 		}
 	}
 	return nil
@@ -97,7 +93,7 @@ func (s *session) checkAddress(kind policy.Address, key, address string, token b
 		return nil
 	}
 	allowed := s.policy.Addresses(kind)
-	if !allowed.Allows(address, strings.TrimSuffix(address, "/")) {
+	if !allowed.AllowsAddress(address) {
 		return forbidden(allowed.From, "%s: %s", key, address)
 	}
 	if token && !allowed.IsLimited() && s.event() == string(plan.PullRequestEvent) {
@@ -178,13 +174,4 @@ func (s *session) checkKubeconfigs() error {
 		}
 	}
 	return nil
-}
-
-// checkStateAddress refuses a shared state of slipway.yaml that the policy does not list.
-func (a *App) checkStateAddress(p policy.Policy, location string) error {
-	allowed := p.Addresses(policy.State)
-	if location == "" || a.State != "" || a.Variable("SLIPWAY_STATE") != "" || allowed.Allows(location) {
-		return nil
-	}
-	return forbidden(allowed.From, "state: the shared state that the file names")
 }

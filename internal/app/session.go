@@ -113,11 +113,11 @@ func (s *session) copyRecords(ctx context.Context) error {
 }
 
 func (a *App) openSession(ctx context.Context, place Workspace, preview bool) (*session, error) {
-	project, err := config.Load(filepath.Join(place.Repository, config.FileName), a.getenv, a.Kinds)
+	rules, places, err := a.localPolicy(place.Repository)
 	if err != nil {
 		return nil, err
 	}
-	rules, places, err := a.localPolicy(place.Repository)
+	project, err := a.loadProject(place.Repository, rules)
 	if err == nil {
 		err = a.checkStateAddress(rules, project.State.URL)
 	}

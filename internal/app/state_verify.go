@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/event"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/record"
@@ -63,7 +62,14 @@ func (a *App) openSharedState(ctx context.Context) (*shared.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	project, err := config.Load(filepath.Join(place.Repository, config.FileName), a.getenv, a.Kinds)
+	rules, _, err := a.localPolicy(place.Repository)
+	if err != nil {
+		return nil, err
+	}
+	project, err := a.loadProject(place.Repository, rules)
+	if err == nil {
+		err = a.checkStateAddress(rules, project.State.URL)
+	}
 	if err == nil {
 		err = a.placeState(&place, project, true)
 	}

@@ -137,6 +137,9 @@ func (a Allowed) Allows(names ...string) bool {
 	return true
 }
 
+// IsDefault reports whether it is what holds without any document.
+func (a Allowed) IsDefault() bool { return slices.Contains(a.From, DefaultPlace) }
+
 // Items returns the patterns that all lists have, or that one list has and the others
 // allow.
 func (a Allowed) Items() []string {
