@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"slices"
 
 	"github.com/slipway-cd/slipway/internal/cli/render"
 	"github.com/slipway-cd/slipway/internal/termtext"
@@ -18,14 +19,24 @@ type terminal struct{ stdout, stderr io.Writer }
 // draws goes around it, and is cleaned there. The function that it returns prints what is
 // held back.
 func (c *Command) cleanOutput() (flush func()) {
-	c.terminal = terminal{c.Stdout, c.Stderr}
+	given := terminal{c.Stdout, c.Stderr}
+	c.terminal = given
+	if c.isReadByRunner() {
+		c.terminal = terminal{termtext.NewRunnerWriter(c.Stdout), termtext.NewRunnerWriter(c.Stderr)}
+		c.Stdout, c.Stderr = c.terminal.stdout, c.terminal.stderr
+	}
 	stdout, stderr := termtext.NewWriter(c.Stdout), termtext.NewWriter(c.Stderr)
 	c.Stdout, c.Stderr = stdout, stderr
 	return func() {
 		_ = stdout.Close() // of a reader that is gone
 		_ = stderr.Close()
-		c.Stdout, c.Stderr = c.terminal.stdout, c.terminal.stderr
+		c.Stdout, c.Stderr = given.stdout, given.stderr
 	}
+}
+
+// isReadByRunner reports whether the runner of a CI takes commands from what is printed.
+func (c *Command) isReadByRunner() bool {
+	return slices.ContainsFunc([]string{"GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"}, func(name string) bool { return c.App.Variable(name) != "" })
 }
 
 // printJSON writes one JSON document: on one line where events came before it,

@@ -56,8 +56,10 @@ func isDirection(r rune) bool {
 }
 
 // JSON returns a JSON document in which characters that String removes, and that JSON
-// allows in a string, are escaped: the document means the same, and a terminal shows it.
+// allows in a string, are escaped, as are commands for the runner of a CI: the document
+// means the same, and a terminal shows it.
 func JSON(document []byte) []byte {
+	document = escapeRunnerCommands(document)
 	if isPlain(string(document)) {
 		return document
 	}
