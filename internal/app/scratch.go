@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/slipway-cd/slipway/internal/filetrust"
 	"github.com/slipway-cd/slipway/internal/flock"
 )
 
@@ -42,12 +43,15 @@ func (s *scratch) close() error {
 }
 
 // removeAbandoned removes the folders of processes that were killed. Those of other
-// users stay.
+// users stay: nothing in them is touched, since links may lead from there to anywhere.
 func removeAbandoned(now time.Time) {
 	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), scratchPattern)) // the pattern is valid
 	for _, dir := range dirs {
 		info, err := os.Lstat(dir)
 		if err != nil || !info.IsDir() || now.Sub(info.ModTime()) < scratchAge {
+			continue
+		}
+		if uid, known := filetrust.Owner(info); known && uid != os.Geteuid() {
 			continue
 		}
 		if lock, err := flock.TryLock(filepath.Join(dir, scratchLock)); err == nil && lock != nil {

@@ -28,6 +28,9 @@ const perm = 0o600
 // may be nil, is called once if another handle holds the lock. Closing the file
 // releases the lock.
 //
+// A link at path is an error: its file would be made, or closed to others, wherever that
+// is.
+//
 // The file may be removed by whoever holds its lock: a lock of a file that is no
 // longer at path is not one, and the new file is locked instead.
 func Lock(ctx context.Context, path string, onBusy func()) (*os.File, error) {
@@ -114,7 +117,7 @@ func poll(ctx context.Context, path string, onBusy func(), attempt func() (bool,
 
 func tryPath(path string, m mode) (*os.File, error) {
 	for {
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, perm)
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|noFollow, perm)
 		if err != nil {
 			return nil, err
 		}

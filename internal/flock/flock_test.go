@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -131,6 +132,36 @@ func TestLock_RemovedFile(t *testing.T) {
 	defer second.Close()
 	if held, err := flock.Held(path); !held || err != nil {
 		t.Errorf("Held of the new file = %v, %v", held, err)
+	}
+}
+
+// TestLock_RefusesLink: whoever can write to the folder of a lock would choose which file
+// is made, or closed to others.
+func TestLock_RefusesLink(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("making links takes a privilege")
+	}
+	dir := t.TempDir()
+	for _, target := range []string{"made", "there"} {
+		full, link := filepath.Join(dir, target), filepath.Join(dir, target+".lock")
+		if target == "there" {
+			if err := os.WriteFile(full, nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Symlink(full, link); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := flock.TryLock(link); err == nil {
+			t.Errorf("TryLock of a link to %s = %v, want an error", target, f)
+		}
+		info, err := os.Lstat(full)
+		if target == "made" && err == nil {
+			t.Error("the link's file was made")
+		}
+		if target == "there" && (err != nil || info.Mode().Perm() != 0o644) {
+			t.Errorf("the link's file: %v, %v, want it as it was", info, err)
+		}
 	}
 }
 

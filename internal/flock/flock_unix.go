@@ -9,6 +9,9 @@ import (
 	"syscall"
 )
 
+// noFollow makes it an error to open a link.
+const noFollow = syscall.O_NOFOLLOW
+
 type mode int
 
 const (

@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// noFollow has no equal: making links takes a privilege.
+const noFollow = 0
+
 type mode uint32
 
 const (

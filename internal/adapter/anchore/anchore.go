@@ -23,7 +23,11 @@ const (
 
 // Config of a Scanner.
 type Config struct {
-	Dir string           // absolute folder of the database; several Slipways may share it
+	Dir string // absolute folder of the database; several Slipways may share it
+	// AmongOthers reports that Dir is in a folder that all users write to: it is used only
+	// if it is this user's alone.
+	AmongOthers bool
+
 	URL string           // where databases are listed; default: grype's own
 	Now func() time.Time // default time.Now
 

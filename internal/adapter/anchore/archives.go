@@ -29,7 +29,7 @@ func (s *Scanner) takeShared(ctx context.Context, built time.Time) (taken bool) 
 	if err != nil || !ok || !a.BuiltAt.After(built) || filepath.Base(a.Name) != a.Name {
 		return false
 	}
-	if err := os.MkdirAll(s.c.Dir, 0o755); err != nil {
+	if s.makeDir() != nil {
 		return false
 	}
 	dir, err := os.MkdirTemp(s.c.Dir, ".incoming-shared-")

@@ -53,7 +53,10 @@ func (d *database) covers(of *distro.Distro) bool {
 // openDatabase opens the database that counts. One that is replaced meanwhile is asked
 // for once more.
 func (s *Scanner) openDatabase() (*database, error) {
-	var err error
+	err := s.checkDir()
+	if err != nil {
+		return nil, err
+	}
 	for range 2 {
 		root, ok := s.currentDir()
 		if !ok {
@@ -84,6 +87,9 @@ func (s *Scanner) openDatabaseAt(root string) (*database, error) {
 
 // currentDir is the folder that counts.
 func (s *Scanner) currentDir() (string, bool) {
+	if s.checkDir() != nil {
+		return "", false
+	}
 	raw, err := os.ReadFile(filepath.Join(s.c.Dir, currentFile))
 	name := strings.TrimSpace(string(raw))
 	if err != nil || !regexp.MustCompile(dirPattern).MatchString(name) {
@@ -95,6 +101,9 @@ func (s *Scanner) currentDir() (string, bool) {
 // Status describes the database, without asking anybody.
 func (s *Scanner) Status(context.Context) (port.ScanDatabaseInfo, error) {
 	d := port.ScanDatabaseInfo{Scanner: "grype", Path: s.c.Dir, CheckedAt: s.lastChecked()}
+	if err := s.checkDir(); err != nil {
+		return d, err
+	}
 	root, ok := s.currentDir()
 	if !ok {
 		return d, nil
@@ -137,8 +146,8 @@ func (s *Scanner) Import(ctx context.Context, file string) (port.ScanDatabaseInf
 // install takes a database from a file into a new folder, and makes that the one
 // that counts. from is where the file came from; "": a person brought it.
 func (s *Scanner) install(ctx context.Context, file, from string) error {
-	if err := os.MkdirAll(s.c.Dir, 0o755); err != nil {
-		return writeError(s.c.Dir, err)
+	if err := s.makeDir(); err != nil {
+		return err
 	}
 	s.removeAbandoned()
 	root, err := os.MkdirTemp(s.c.Dir, ".incoming-")

@@ -1,6 +1,7 @@
 package anchore
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -27,19 +28,22 @@ const cacheVariable = "SLIPWAY_CACHE_DIR"
 func NewFromEnv() *Scanner { return New(configFrom(os.Getenv, os.UserCacheDir)) }
 
 // configFrom finds the folder of the database, and where it comes from. A machine
-// without a home keeps it where it keeps temporary files.
+// without a home keeps it where it keeps temporary files, in a folder of the user's own:
+// every user writes there, and a database without findings lets every image pass.
 func configFrom(getenv func(string) string, cacheDir func() (string, error)) Config {
-	dir := getenv(DatabaseDirVariable)
-	if dir == "" {
-		base := getenv(cacheVariable)
-		if base == "" {
-			user, err := cacheDir()
-			if err != nil {
-				user = os.TempDir()
-			}
-			base = filepath.Join(user, "slipway")
-		}
-		dir = filepath.Join(base, "vulnerabilities")
+	c := Config{Dir: getenv(DatabaseDirVariable), URL: getenv(DatabaseURLVariable)}
+	if c.Dir != "" {
+		return c
 	}
-	return Config{Dir: dir, URL: getenv(DatabaseURLVariable)}
+	base := getenv(cacheVariable)
+	if base == "" {
+		user, err := cacheDir()
+		if err != nil {
+			c.Dir, c.AmongOthers = filepath.Join(os.TempDir(), fmt.Sprintf("slipway-vulnerabilities-%d", os.Geteuid())), true
+			return c
+		}
+		base = filepath.Join(user, "slipway")
+	}
+	c.Dir = filepath.Join(base, "vulnerabilities")
+	return c
 }

@@ -2,6 +2,7 @@ package anchore
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -22,12 +23,12 @@ func TestConfigFrom(t *testing.T) {
 		"home":         {none, home, Config{Dir: "/home/ada/.cache/slipway/vulnerabilities"}},
 		"variables":    {set, homeless, Config{Dir: "/db", URL: "https://mirror.example.com"}},
 		"cache":        {func(name string) string { return map[string]string{"SLIPWAY_CACHE_DIR": "/cache"}[name] }, home, Config{Dir: "/cache/vulnerabilities"}},
-		"without home": {none, homeless, Config{Dir: filepath.Join(os.TempDir(), "slipway", "vulnerabilities")}},
+		"without home": {none, homeless, Config{Dir: filepath.Join(os.TempDir(), fmt.Sprintf("slipway-vulnerabilities-%d", os.Geteuid())), AmongOthers: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := configFrom(c.getenv, c.cacheDir)
-			if got.Dir != c.want.Dir {
-				t.Errorf("folder = %q, want %q", got.Dir, c.want.Dir)
+			if got.Dir != c.want.Dir || got.AmongOthers != c.want.AmongOthers {
+				t.Errorf("folder = %q, among others %t, want %q, %t", got.Dir, got.AmongOthers, c.want.Dir, c.want.AmongOthers)
 			}
 			if got.URL != c.want.URL {
 				t.Errorf("source = %q, want %q", got.URL, c.want.URL)

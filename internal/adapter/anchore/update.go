@@ -52,6 +52,9 @@ func (s *Scanner) findUpdate(ctx context.Context, built time.Time) (*distributio
 	if ctx.Err() == context.Canceled {
 		return nil, s.sourceError(ctx, err)
 	}
+	if err := s.makeDir(); err != nil {
+		return nil, err
+	}
 	if err := writeFile(filepath.Join(s.c.Dir, checkedFile), []byte(s.c.Now().UTC().Format(time.RFC3339)+"\n")); err != nil {
 		return nil, err
 	}
