@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Actor is the person or program behind an action.
@@ -88,12 +89,16 @@ func (a Actor) Title() string {
 }
 
 // IsIn reports whether a list names the actor: as NAME, ISSUER NAME or ISSUER SUBJECT.
-// What is claimed, or vouched for by no one, does not count.
+// What is claimed, or vouched for by no one, does not count. An account whose name has a
+// space is listed with its issuer only: alone it could pass for that of another issuer.
 func (a Actor) IsIn(list []string) bool {
 	if !a.isVouched() {
 		return false
 	}
-	names := []string{a.account(), a.Issuer + " " + a.account(), a.Issuer + " " + a.Subject}
+	names := []string{a.Issuer + " " + a.account(), a.Issuer + " " + a.Subject}
+	if !strings.ContainsFunc(a.account(), unicode.IsSpace) {
+		names = append(names, a.account())
+	}
 	return slices.ContainsFunc(names, func(name string) bool { return name != "" && slices.Contains(list, name) })
 }
 

@@ -36,6 +36,33 @@ func TestActor_Same(t *testing.T) {
 	}
 }
 
+// TestActor_IsIn: no name of an account passes for that of another issuer.
+func TestActor_IsIn(t *testing.T) {
+	ben := delivery.Actor{Issuer: "https://github.com", Subject: "7", Name: "ben", Means: delivery.MeansCI}
+	posing := delivery.Actor{Issuer: "https://jenkins", Subject: "https://github.com ben", Name: "https://github.com ben", Means: delivery.MeansCI}
+	for _, c := range []struct {
+		name  string
+		actor delivery.Actor
+		list  []string
+		want  bool
+	}{
+		{"name", ben, []string{"ann", "ben"}, true},
+		{"issuer and name", ben, []string{"https://github.com ben"}, true},
+		{"issuer and subject", ben, []string{"https://github.com 7"}, true},
+		{"another issuer", ben, []string{"https://gitlab.com ben"}, false},
+		{"claimed name", ben.Claiming("ann", delivery.MeansFlag), []string{"ann"}, false},
+		{"vouched for by no one", delivery.Actor{Name: "ben"}, []string{"ben"}, false},
+		{"name like an issuer with a name", posing, []string{"https://github.com ben"}, false},
+		{"the same, listed with its issuer", posing, []string{"https://jenkins https://github.com ben"}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.actor.IsIn(c.list); got != c.want {
+				t.Errorf("IsIn(%q) = %t, want %t", c.list, got, c.want)
+			}
+		})
+	}
+}
+
 func TestActor_JSON(t *testing.T) {
 	full := delivery.Actor{Issuer: "https://github.com", Subject: "7", Name: "ann", Means: delivery.MeansCI}
 	for _, c := range []struct {
