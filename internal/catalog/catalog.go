@@ -56,7 +56,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	if err != nil {
 		return app.Dependencies{}, errors.Join(err, closeRecords())
 	}
-	ports.Commands, ports.Prober, ports.Metrics = process.NewCommands(process.Config{}), httpprobe.Prober{}, prometheus.New(os.Getenv(prometheus.TokenVariable))
+	ports.Commands, ports.Prober, ports.Metrics = process.NewCommands(process.Config{}), httpprobe.Prober{Token: local.ProbeToken(filepath.Join(w.Home, "local"))}, prometheus.New(os.Getenv(prometheus.TokenVariable))
 	ports.Images, ports.Artifacts, ports.ModelImages, ports.Attestations = registry, registry, registry, registry
 	ports.Signers, ports.Signatures = signer, signer
 	ports.Releases, ports.Deployments, ports.Approvals = store.Releases(), store.Deployments(), store.Approvals()

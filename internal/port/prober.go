@@ -25,7 +25,8 @@ type ProbeResponse struct {
 
 // ProbeHeader marks the requests of a Prober, so that they are not counted as
 // traffic of users. A proxy removes it, so that a service cannot behave better
-// for a probe. It is not authenticated: any request with it is not counted.
+// for a probe. Its value is a token where the proxy knows one: other requests with the
+// header are users'.
 const ProbeHeader = "Slipway-Probe"
 
 // ForwardErrorHeader marks a response that is not the service's: the address

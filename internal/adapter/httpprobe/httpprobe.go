@@ -3,6 +3,7 @@ package httpprobe
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,13 +23,17 @@ const (
 )
 
 // Prober opens a new connection for each probe. The zero value is ready to use.
-type Prober struct{}
+type Prober struct {
+	// Token returns the value of port.ProbeHeader for services of this machine, whose
+	// front proxies count a request with another one as a user's; nil, or "": none.
+	Token func() string
+}
 
 var _ port.Prober = Prober{}
 
 // Probe sends the question. Redirects are answers, not followed: a service that
 // sends its users elsewhere is not the one that answers.
-func (Prober) Probe(ctx context.Context, q port.ProbeRequest) (port.ProbeResponse, error) {
+func (p Prober) Probe(ctx context.Context, q port.ProbeRequest) (port.ProbeResponse, error) {
 	method := q.Method
 	if method == "" {
 		method = http.MethodGet
@@ -44,7 +49,7 @@ func (Prober) Probe(ctx context.Context, q port.ProbeRequest) (port.ProbeRespons
 		return port.ProbeResponse{}, fault.New(fault.Invalid, "%s %s", method, q.URL).Cause(err)
 	}
 	setHeader(req, q)
-	req.Header.Set(port.ProbeHeader, "1")
+	req.Header.Set(port.ProbeHeader, p.mark(req.URL.Hostname()))
 	start := time.Now()
 	reply, err := send(req)
 	reply.Latency = time.Since(start)
@@ -55,6 +60,14 @@ func (Prober) Probe(ctx context.Context, q port.ProbeRequest) (port.ProbeRespons
 		return port.ProbeResponse{}, fault.New(fault.Unavailable, "%s %s", method, q.URL).Cause(describeError(err, timeout))
 	}
 	return reply, nil
+}
+
+// mark returns the value of port.ProbeHeader. The token stays on this machine.
+func (p Prober) mark(host string) string {
+	if p.Token == nil || !loopback.IsHost(host) {
+		return "1"
+	}
+	return cmp.Or(p.Token(), "1")
 }
 
 func setHeader(req *http.Request, q port.ProbeRequest) {

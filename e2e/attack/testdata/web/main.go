@@ -1,6 +1,7 @@
 // Command web is a service without a model: it returns who answered, begins to listen
 // START_AFTER its start, as one does that loads a model first, and stops to listen for
-// a while after POST /deaf, as one does that starts its workers anew.
+// a while after POST /deaf, as one does that starts its workers anew. It breaks off at
+// /abort, fails at /fail, and shows what it got at /request.
 package main
 
 import (
@@ -23,7 +24,16 @@ func main() {
 		}
 		server := &http.Server{}
 		server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/abort" {
+				panic(http.ErrAbortHandler)
+			}
+			if r.URL.Path == "/fail" {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
 			fmt.Fprintln(w, "answered by the service")
+			if r.URL.Path == "/request" {
+				fmt.Fprintln(w, r.Method, r.Header)
+			}
 			if r.Method == http.MethodPost {
 				time.AfterFunc(100*time.Millisecond, func() { server.Close() })
 			}

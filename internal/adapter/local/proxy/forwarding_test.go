@@ -212,27 +212,29 @@ func TestProxy_RecordsRespondingRelease(t *testing.T) {
 // and the service cannot distinguish them, but they are not recorded.
 func TestProxy_DoesNotRecordProbes(t *testing.T) {
 	onBothPaths(t, func(t *testing.T, start startFunc) {
-		marked := make(chan string, 2)
+		marked := make(chan string, 3)
 		_, at := newReplica(t, func(w http.ResponseWriter, r *http.Request) {
 			marked <- r.Header.Get(port.ProbeHeader)
 			w.WriteHeader(http.StatusInternalServerError)
 		})
-		r := start(t, proxy.Config{})
+		r := start(t, proxy.Config{ProbeToken: "token"})
 		r.Switch(newPool(a, at))
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url, nil)
-		if err != nil {
-			t.Fatal(err)
+		for _, mark := range []string{"token", "1"} { // the second is a user's
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set(port.ProbeHeader, mark)
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
 		}
-		req.Header.Set(port.ProbeHeader, "1")
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
 		get(t, r.url)
-		if first, second := <-marked, <-marked; first != "" || second != "" {
-			t.Errorf("the service saw the mark: %q, %q", first, second)
+		if first, second, third := <-marked, <-marked, <-marked; first+second+third != "" {
+			t.Errorf("the service saw the mark: %q, %q, %q", first, second, third)
 		}
-		r.wantTraffic(t, a, 1, 1)
+		r.wantTraffic(t, a, 2, 2)
 	})
 }

@@ -2,14 +2,17 @@ package proxy
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net/http"
 	"net/http/httputil"
+	"strings"
 	"time"
 
+	"github.com/slipway-cd/slipway/internal/adapter/local/proxy/wire"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/textline"
@@ -56,14 +59,19 @@ func newReverseProxy(p *Proxy) *httputil.ReverseProxy {
 
 // ServeHTTP forwards the request by the general path.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := &exchange{route: route{proxy: p, probe: r.Header.Get(port.ProbeHeader) != ""}, grpc: isGRPC(r)}
+	if !isForReplicas(r) {
+		http.Error(w, "slipway: method not allowed", http.StatusMethodNotAllowed)
+		return
+	}
+	x := &exchange{route: route{proxy: p, probe: wire.IsProbe(p.cfg.ProbeToken, []byte(r.Header.Get(port.ProbeHeader)))}, grpc: isGRPC(r)}
 	defer x.finish(r.Context())
 	if r.Body != nil && r.Body != http.NoBody && r.ProtoMajor == 1 {
 		r.Body = &progressBody{r.Body, http.NewResponseController(w), p.cfg.StallTimeout}
 	}
 	if err := x.keepBody(r); err != nil {
 		x.clientGone = true
-		http.Error(w, "slipway: read the request: "+err.Error(), http.StatusBadRequest)
+		id := p.logFailure(&x.route, r.Method, r.URL.Path, fmt.Errorf("read the request: %w", err))
+		http.Error(w, "slipway: the request was not complete (request "+id+")", http.StatusBadRequest)
 		return
 	}
 	x.original = r.Body
@@ -94,6 +102,12 @@ func rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.Host = "replica" // set by the balancer
 	r.Out.Host = r.In.Host
 	r.Out.Header.Del(port.ProbeHeader)
+	for name := range r.Out.Header { // that services take for those that are set below
+		if strings.Contains(name, "_") && strings.HasPrefix(strings.ToLower(strings.ReplaceAll(name, "_", "-")), "x-forwarded-") {
+			delete(r.Out.Header, name)
+		}
+	}
+	dropUpgrade(r.Out.Header)
 	r.SetXForwarded()
 }
 
@@ -116,19 +130,29 @@ func (p *Proxy) handleError(w http.ResponseWriter, r *http.Request, err error) {
 	http.Error(w, text, status)
 }
 
-// explain logs why no replica responded, and returns what the client is told.
+// explain logs why no replica responded, and returns what the client is told. Releases
+// and addresses are for those who read the log, and the number leads there.
 func (p *Proxy) explain(r *route, method, path string, err error) (status int, text string) {
+	id := p.logFailure(r, method, path, err)
+	if isNoReplicaError(err) {
+		return http.StatusServiceUnavailable, "slipway: the service is not available (request " + id + ")"
+	}
+	return http.StatusBadGateway, "slipway: the service did not respond (request " + id + ")"
+}
+
+// logFailure logs a request that failed, and returns the number that it has in the log.
+func (p *Proxy) logFailure(r *route, method, path string, err error) (id string) {
 	var release delivery.ReleaseID
 	if r.pool != nil {
 		release = r.pool.release
 	}
-	p.cfg.Log.Printf("%s %q: release %q: %s", textline.Printable(method, maxLogged), shorten(path), release, textline.Printable(err.Error(), maxLogged))
-	status = http.StatusBadGateway
-	if isNoReplicaError(err) {
-		status = http.StatusServiceUnavailable
-	}
-	return status, fmt.Sprintf("slipway: release %q: %v", release, err)
+	id = rand.Text()[:requestIDLength]
+	p.cfg.Log.Printf("request %s: %s %q: release %q: %s", id, textline.Printable(method, maxLogged), shorten(path), release, textline.Printable(err.Error(), maxLogged))
+	return id
 }
+
+// requestIDLength is enough to find a failure in a log.
+const requestIDLength = 12
 
 // maxLogged is how much of a text is logged: a client chooses method and path, and must
 // not fill the disk with them.

@@ -24,6 +24,7 @@ type Config struct {
 	MaxKept      int64         // bytes of all bodies that are kept at a time; default 64 MiB
 	Sample       Sampler       // nil: no bodies are sampled
 	Log          *log.Logger   // nil: discarded
+	ProbeToken   string        // value of port.ProbeHeader in requests that are not recorded; empty: all are
 
 	// Limits of the clients of Listen.
 	HeaderTimeout  time.Duration // for a header, from its first byte to its last; default 10 s

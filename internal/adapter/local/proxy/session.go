@@ -68,7 +68,7 @@ type scratch struct{ head, out []byte }
 func newSession(s *Server, conn net.Conn) *session {
 	client, _, _ := net.SplitHostPort(conn.RemoteAddr().String())
 	x := &session{
-		server: s, conn: conn, how: wire.Rewriting{Client: client, ProbeHeader: port.ProbeHeader},
+		server: s, conn: conn, how: wire.Rewriting{Client: client, ProbeHeader: port.ProbeHeader, ProbeToken: s.proxy.cfg.ProbeToken},
 		buf: make([]byte, sessionBuffer), since: time.Now(),
 	}
 	x.ctx, x.cancel = context.WithCancelCause(context.Background())

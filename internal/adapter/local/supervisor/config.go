@@ -29,6 +29,7 @@ type Config struct {
 
 	ports  *ports
 	folder *folder // Dir
+	token  string  // of probes
 }
 
 func (c *Config) setDefaults() {

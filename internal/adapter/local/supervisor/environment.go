@@ -45,7 +45,7 @@ func newEnvironment(cfg *Config, s *store, key string) *environment {
 		servers: map[int]*proxy.Server{}, draining: map[*group]chan struct{}{},
 	}
 	e.sem <- struct{}{}
-	e.proxy = proxy.New(proxy.Config{Recorder: &e.meter, Log: cfg.Log, Now: cfg.Now})
+	e.proxy = proxy.New(proxy.Config{Recorder: &e.meter, Log: cfg.Log, Now: cfg.Now, ProbeToken: cfg.token})
 	return e
 }
 

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/local/probetoken"
 )
 
 // Run runs until ctx ends, it is stopped, or it has been idle for IdleTimeout.
@@ -30,6 +32,9 @@ func Run(ctx context.Context, cfg Config, ready func()) error {
 	}
 	defer lock.Close()
 	cfg.folder = &folder{dir: cfg.Dir, lock: lock}
+	if cfg.token, err = probetoken.Ensure(cfg.Dir); err != nil {
+		return fmt.Errorf("create the token of probes: %w", err)
+	}
 	if err := killOrphans(ctx, cfg.Dir); err != nil {
 		return err
 	}

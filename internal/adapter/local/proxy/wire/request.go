@@ -5,6 +5,7 @@ package wire
 
 import (
 	"bytes"
+	"crypto/subtle"
 	"net/http"
 )
 
@@ -14,7 +15,7 @@ type Request struct {
 	Size                 int   // of the head
 	ContentLength        int64 // 0: no body
 	Close                bool  // the client does not want another response
-	Probe                bool  // it has the header ProbeHeader
+	Probe                bool  // it has the header ProbeHeader with the token
 	HasIdempotencyKey    bool
 
 	hasLength bool
@@ -24,6 +25,13 @@ type Request struct {
 type Rewriting struct {
 	Client      string // its address, for X-Forwarded-For
 	ProbeHeader string // removed
+	ProbeToken  string // value of ProbeHeader that marks a probe; empty: none does
+}
+
+// IsProbe reports whether the value of ProbeHeader is the token. Others who send the
+// header are users.
+func IsProbe(token string, value []byte) bool {
+	return token != "" && subtle.ConstantTimeCompare([]byte(token), value) == 1
 }
 
 // Parse reads the head of the request at the start of in, and appends to out
@@ -128,23 +136,23 @@ func (r *Request) readField(name, value []byte, how Rewriting) (keep, plain bool
 		if is(name, "x-idempotency-key") {
 			r.HasIdempotencyKey = true
 		}
-		if is(name, "x-forwarded-proto") {
+		if looksLike(name, "x-forwarded-proto") {
 			return false, true
 		}
 	case len("x-forwarded-for"):
 		if is(name, "idempotency-key") {
 			r.HasIdempotencyKey = true
 		}
-		return !is(name, "x-forwarded-for"), true
+		return !looksLike(name, "x-forwarded-for"), true
 	case len("x-forwarded-host"):
-		return !is(name, "x-forwarded-host") && !is(name, "proxy-connection"), true
+		return !looksLike(name, "x-forwarded-host") && !is(name, "proxy-connection"), true
 	case len("proxy-authenticate"):
 		return !is(name, "proxy-authenticate"), true
 	case len("proxy-authorization"):
 		return !is(name, "proxy-authorization"), true
 	}
 	if len(name) == len(how.ProbeHeader) && is(name, how.ProbeHeader) {
-		r.Probe = r.Probe || len(value) > 0
+		r.Probe = r.Probe || IsProbe(how.ProbeToken, value)
 		return false, true
 	}
 	return true, true

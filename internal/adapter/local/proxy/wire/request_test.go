@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,7 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/local/proxy/wire"
 )
 
-var how = wire.Rewriting{Client: "10.0.0.9", ProbeHeader: "Slipway-Probe"}
+var how = wire.Rewriting{Client: "10.0.0.9", ProbeHeader: "Slipway-Probe", ProbeToken: "token"}
 
 const start = "GET / HTTP/1.1\r\nHost: x\r\n"
 
@@ -26,6 +27,7 @@ var plainRequests = []struct{ name, in, out string }{
 	{"forwarded by a client", start + "X-Forwarded-For: 6.6.6.6\r\nx-forwarded-host: e\r\nX-Forwarded-Proto: https\r\nForwarded: for=6\r\nA: b\r\n\r\n", start + "A: b\r\n"},
 	{"credentials for a proxy", start + "Proxy-Authorization: a\r\nProxy-Authenticate: b\r\nAuthorization: c\r\n\r\n", start + "Authorization: c\r\n"},
 	{"the mark of probes", start + "slipway-probe: 1\r\n\r\n", start},
+	{"forwarded, with underscores", start + "X_Forwarded_For: 6.6.6.6\r\nx-forwarded_HOST: e\r\nX_FORWARDED_PROTO: https\r\nx_other: b\r\n\r\n", start + "x_other: b\r\n"},
 }
 
 func TestRequest_Plain(t *testing.T) {
@@ -156,14 +158,30 @@ func forwarded(in http.Header, host string) http.Header {
 	for _, name := range []string{"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Forwarded", how.ProbeHeader} {
 		out.Del(name)
 	}
+	for name := range out { // that WSGI takes for those of the proxy
+		switch strings.ReplaceAll(strings.ToLower(name), "_", "-") {
+		case "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto":
+			delete(out, name)
+		}
+	}
 	out["X-Forwarded-For"], out["X-Forwarded-Host"], out["X-Forwarded-Proto"] = []string{how.Client}, []string{host}, []string{"http"}
 	return out
 }
 
 func TestRequest_Facts(t *testing.T) {
 	var r wire.Request
-	in := "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\nIdempotency-Key: k\r\nSlipway-Probe: 1\r\nConnection: close\r\n\r\n"
+	in := "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\nIdempotency-Key: k\r\nSlipway-Probe: token\r\nConnection: close\r\n\r\n"
 	if _, verdict := r.Parse([]byte(in), nil, how); verdict != wire.Plain || r.ContentLength != 12 || !r.HasIdempotencyKey || !r.Probe || !r.Close {
 		t.Errorf("verdict %d, %+v", verdict, r)
+	}
+	for _, mark := range []string{"1", "", "tokens", "Token"} {
+		if _, _ = r.Parse([]byte(start+"Slipway-Probe: "+mark+"\r\n\r\n"), nil, how); r.Probe {
+			t.Errorf("a request with the mark %q is taken for a probe", mark)
+		}
+	}
+	without := how
+	without.ProbeToken = ""
+	if _, _ = r.Parse([]byte(start+"Slipway-Probe: \r\n\r\n"), nil, without); r.Probe {
+		t.Error("without a token, a request is taken for a probe")
 	}
 }

@@ -63,6 +63,23 @@ func is(name []byte, want string) bool {
 	return true
 }
 
+// looksLike is is for a header that services trust: many, such as those of WSGI, take an
+// underscore in a name for a hyphen.
+func looksLike(name []byte, want string) bool {
+	if len(name) != len(want) {
+		return false
+	}
+	for i, c := range name {
+		if c == '_' {
+			c = '-'
+		}
+		if lower(c) != lower(want[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 func lower(c byte) byte {
 	if 'A' <= c && c <= 'Z' {
 		return c + 'a' - 'A'
