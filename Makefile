@@ -14,7 +14,7 @@ MODEL_BUILT := internal/adapter/oci/modelprogram/built/slipway-model-linux
 MODEL_PROGRAMS := $(MODEL_BUILT)-amd64.gz $(MODEL_BUILT)-arm64.gz
 MODEL_SOURCES := $(shell find cmd/slipway-model internal/adapter/oci/modelfiles -name '*.go' -not -name '*_test.go') go.mod
 
-.PHONY: help build demo house test e2e e2e-state buildkit azurite drivers conformance lint bench bench-kubernetes fuzz soak clean
+.PHONY: help build demo house test e2e e2e-state buildkit azurite drivers conformance lint bench bench-compare bench-kubernetes fuzz soak clean
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -103,6 +103,10 @@ bench: bin/slipway ## speed and memory, as ratios in one run, beside other tools
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then $(MAKE) --no-print-directory buildkit; fi
 	CGO_ENABLED=0 go build -trimpath -o bin/bench/bench ./bench
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway bin/bench/bench $(if $(PARTS),-parts $(PARTS))
+
+bench-compare: ## the front proxy, a step and the start of the program beside those of BASE=COMMIT; fails above 1.1
+	@test -n "$(BASE)" || { echo "make bench-compare BASE=COMMIT"; exit 2; }
+	go run ./bench/compare $(BASE)
 
 bench-kubernetes: bin/slipway ## deploys and rollbacks in a cluster, beside other tools (root, or KUBECONFIG)
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway go run ./bench/kubernetes
