@@ -48,8 +48,8 @@ func stepVariables(p plan.Plan) (all []variable) {
 				}
 			}
 			for _, check := range params.Checks {
-				for _, value := range check.Headers {
-					all = append(all, variable{who: "deploy.smoke " + check.Name, value: value, runs: runs})
+				for _, name := range slices.Sorted(maps.Keys(check.Headers)) {
+					all = append(all, variable{who: "deploy.smoke " + check.Name, value: check.Headers[name], runs: runs})
 				}
 			}
 		}

@@ -29,7 +29,7 @@ type PolicyRule struct {
 // ShowPolicy collects the policies that hold here: those of the machine and the shared
 // state, and with an environment that of its target.
 func (a *App) ShowPolicy(ctx context.Context, env delivery.Environment) (v PolicyView, err error) {
-	if _, err := a.findWorkspace(ctx); fault.Is(err, fault.NotFound) && env == "" {
+	if _, err := a.locateWorkspace(); fault.Is(err, fault.NotFound) && env == "" {
 		p, places, err := a.localPolicy("")
 		return PolicyView{places, policyRules(p, nil)}, err
 	}

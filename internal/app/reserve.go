@@ -44,11 +44,14 @@ func keepReserve(home string) {
 // useReserve gives the reserve up if the disk is full. The next run that finds enough
 // space makes another one.
 func (a *App) useReserve(ctx context.Context) {
-	place, err := a.findWorkspace(ctx)
+	place, err := a.locateWorkspace()
 	if err != nil {
 		return // reported by what comes next
 	}
-	if free, known := freeSpace(place.Home); known && free < minFreeToWork {
+	if free, known := freeSpace(place.Home); !known || free >= minFreeToWork {
+		return
+	}
+	if place, err = a.findWorkspace(ctx); err == nil {
 		_ = os.Remove(filepath.Join(place.Home, reserveName)) // there may be none
 	}
 }

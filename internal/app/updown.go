@@ -37,7 +37,7 @@ type Stopped struct {
 // then the builders that were kept running. The history keeps the deployments. All
 // includes the supervisors that lost their state folder, also outside of any project.
 func (a *App) Down(ctx context.Context, env delivery.Environment) (stopped Stopped, err error) {
-	if _, err := a.findWorkspace(ctx); env == "" && fault.Is(err, fault.NotFound) {
+	if _, err := a.locateWorkspace(); env == "" && fault.Is(err, fault.NotFound) {
 		return a.downOutside(ctx, err)
 	}
 	a.useReserve(ctx)

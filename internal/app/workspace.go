@@ -37,16 +37,22 @@ type Workspace struct {
 // One that another user may have put there, or a state folder that came with the
 // repository, is fault.Denied.
 func (a *App) findWorkspace(ctx context.Context) (Workspace, error) {
+	w, err := a.locateWorkspace()
+	if err == nil {
+		err = a.checkOwners(ctx, w)
+	}
+	if err == nil {
+		err = a.checkUntracked(ctx, w)
+	}
+	return w, err
+}
+
+// locateWorkspace is findWorkspace without its checks, which run git: nothing that is found
+// may be believed or changed.
+func (a *App) locateWorkspace() (Workspace, error) {
 	for dir := a.Dir; ; dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, config.FileName)); err == nil {
-			w, err := a.workspaceAt(dir)
-			if err == nil {
-				err = a.checkOwners(ctx, w)
-			}
-			if err == nil {
-				err = a.checkUntracked(ctx, w)
-			}
-			return w, err
+			return a.workspaceAt(dir)
 		}
 		if dir == filepath.Dir(dir) {
 			break
