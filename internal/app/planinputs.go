@@ -28,6 +28,9 @@ func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.
 	if err := s.addTargetPolicy(ctx, env); err != nil {
 		return plan.Plan{}, err
 	}
+	if err := s.checkModelRegistry(); err != nil {
+		return plan.Plan{}, err
+	}
 	foreign := s.syncHistory(ctx, env)
 	if foreign != nil && !errors.As(foreign, new(foreignError)) {
 		return plan.Plan{}, foreign

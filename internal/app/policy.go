@@ -158,7 +158,10 @@ func (s *session) meetPolicy(ctx context.Context) error {
 		return err
 	}
 	s.applyPolicy()
-	return s.checkKubeconfigs()
+	if err := s.checkKubeconfigs(); err != nil {
+		return err
+	}
+	return s.checkModelRegistry()
 }
 
 // applyPolicy tightens the project by what the policy counts.

@@ -182,12 +182,15 @@ func (s *session) notice(env delivery.Environment, text string) {
 	s.engine.Sink.Emit(s.redactor.Event(event.Event{Time: s.app.Clock(), Kind: event.Notice, Environment: env, Text: text}))
 }
 
-// secrets are the values that notifications, builds and the service need and that
-// must not be shown.
+// secrets are the values that notifications, builds, the model registry and the service
+// need and that must not be shown.
 func (s *session) secrets() []string {
 	refs := extension.SecretsOf(s.project.Image.Build.Section)
 	for _, n := range s.project.Notify {
 		refs = append(refs, extension.SecretsOf(n.Section)...)
+	}
+	if m := s.project.Model; m != nil {
+		refs = append(refs, extension.SecretsOf(m.Registry.Section)...)
 	}
 	out := s.referenced(s.project.ServiceVariables())
 	for _, ref := range refs {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
-	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -28,7 +27,7 @@ type Workspace struct {
 	ReadOnly            bool                   // nothing is written to what is shared
 
 	Project       delivery.Project // whose records are opened
-	ModelRegistry extension.Kind   // that the project names; empty: the default
+	ModelRegistry config.Registry  // that the project names; empty: the default
 	Also          []string         // globs of files beside Repository that belong to the service
 	Secrets       []string         // values that no log may show
 }

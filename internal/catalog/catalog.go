@@ -107,9 +107,9 @@ func construct(set extension.Set, h extension.Host, w app.Workspace) (p extensio
 		}
 		made = append(made, scanner)
 	}
-	registry, err := set.ModelRegistry(w.ModelRegistry)
+	registry, err := set.ModelRegistry(w.ModelRegistry.Kind)
 	if err == nil {
-		p.Models, err = registry.New(h)
+		p.Models, err = registry.New(h, w.ModelRegistry.Section)
 	}
 	if err != nil {
 		return p, nil, nil, err

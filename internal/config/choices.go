@@ -50,6 +50,27 @@ func runnerChoices(kinds extension.Set) choices {
 	return all
 }
 
+// registryChoices are the model registries that have a section.
+func registryChoices(kinds extension.Set) choices {
+	var all choices
+	for _, r := range kinds.ModelRegistries {
+		if r.Section.New != nil {
+			all = append(all, choice{r.Kind, r.Description, r.Example, r.Section})
+		}
+	}
+	return all
+}
+
+// registryWords are those that have none.
+func registryWords(kinds extension.Set) (words []string) {
+	for _, r := range kinds.ModelRegistries {
+		if r.Section.New == nil {
+			words = append(words, string(r.Kind))
+		}
+	}
+	return words
+}
+
 func (c choices) named(kind string) (choice, bool) {
 	for _, x := range c {
 		if string(x.kind) == kind {
@@ -115,10 +136,6 @@ func kindsIn(kinds extension.Set, list string) (names, descriptions []string) {
 	case "scanners":
 		for _, s := range kinds.Scanners {
 			names, descriptions = append(names, string(s.Kind)), append(descriptions, s.Description)
-		}
-	case "model registries":
-		for _, r := range kinds.ModelRegistries {
-			names, descriptions = append(names, string(r.Kind)), append(descriptions, r.Description)
 		}
 	}
 	return names, descriptions

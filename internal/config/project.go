@@ -86,7 +86,7 @@ type Build struct {
 // approved version of it is delivered.
 type Model struct {
 	Group    string                 `yaml:"group" jsonschema:"required" jsonschema_description:"Name of the model in the registry."`
-	Registry extension.Kind         `yaml:"registry" kinds:"model registries" jsonschema_description:"Registry that keeps the model's versions."`
+	Registry Registry               `yaml:"registry" jsonschema_description:"Registry that keeps the model's versions."`
 	Data     []string               `yaml:"data" jsonschema_description:"Files or folders that training and evaluation read, relative to this file. ${NAME} and ${NAME:-default} are expanded from the environment. Their content is part of the model's lineage."`
 	Train    *Train                 `yaml:"train" jsonschema_description:"How the model is trained."`
 	Evaluate *Evaluate              `yaml:"evaluate" jsonschema_description:"How the model is evaluated, and which gates it must pass."`
@@ -214,6 +214,13 @@ type Notify struct {
 	Kind    extension.Kind     `yaml:"-"`
 	Section any                `yaml:"-"`
 	Events  []delivery.Outcome `yaml:"events" jsonschema:"enum=deployed,enum=skipped,enum=failed,enum=rolled_back,enum=rollback_failed,enum=waiting,enum=cancelled,enum=succeeded" jsonschema_description:"Outcomes of runs to report. Default: all."`
+}
+
+// Registry is where model versions are kept: the name of one kind, or one with its
+// section.
+type Registry struct {
+	Kind    extension.Kind
+	Section any // nil: the kind has none
 }
 
 // Runner is where a command runs: one kind of job runner, with its section.

@@ -27,7 +27,7 @@ func Schema(kinds extension.Set) ([]byte, error) {
 	g.addInline("Build", Build{}, builderChoices(kinds))
 	g.addOptionalSteps()
 	g.addKinds("Scan", "with", "scanners")
-	g.addKinds("Model", "registry", "model registries")
+	g.addRegistry()
 	g.addPatterns()
 	g.allowBool("EnvironmentTrain")
 	for name, keys := range map[string][]string{"Smoke": {"get", "post", "put", "model_opened"}, "Evaluate": {"run", "from"}, "Environment": {"target", "until"}} {
@@ -101,7 +101,7 @@ func schemaOf(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: delivery.LabelPattern}
 	case reflect.TypeFor[Secret]():
 		return &jsonschema.Schema{Type: "string", Pattern: `^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`, Examples: []any{"${NAME}"}}
-	case reflect.TypeFor[Target](), reflect.TypeFor[Runner](), reflect.TypeFor[Notify](), reflect.TypeFor[Build]():
+	case reflect.TypeFor[Target](), reflect.TypeFor[Runner](), reflect.TypeFor[Registry](), reflect.TypeFor[Notify](), reflect.TypeFor[Build]():
 		return &jsonschema.Schema{Ref: definition(t.Name())}
 	}
 	return nil
@@ -122,6 +122,26 @@ func (g *generator) addKeyed(name string, all choices) {
 	}
 	requireOneOf(def, all.kinds())
 	g.define(name, def)
+}
+
+// addRegistry defines KIND or {KIND: {section}}.
+func (g *generator) addRegistry() {
+	const keyed = "RegistrySettings"
+	var words []any
+	about := ""
+	for _, r := range g.kinds.ModelRegistries {
+		if r.Section.New == nil {
+			words = append(words, r.Kind)
+			about = string(r.Kind) + " (default): " + r.Description
+		}
+	}
+	word := &jsonschema.Schema{Type: "string", Enum: words, Description: about}
+	if len(registryChoices(g.kinds)) == 0 {
+		g.define("Registry", word)
+		return
+	}
+	g.addKeyed(keyed, registryChoices(g.kinds))
+	g.define("Registry", &jsonschema.Schema{OneOf: []*jsonschema.Schema{word, {Ref: definition(keyed)}}})
 }
 
 // addInline defines {KIND: ..., more keys of its section, shared keys}.

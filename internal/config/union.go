@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -119,6 +120,8 @@ func (d *decoder) decodeUnion(v reflect.Value, n ast.Node, path string) bool {
 		if kind, section := d.decodeKeyed(n, path, runnerChoices(d.kinds)); section != nil {
 			v.Set(reflect.ValueOf(Runner{kind, section}))
 		}
+	case Registry:
+		v.Set(reflect.ValueOf(d.decodeRegistry(n, path)))
 	case Notify:
 		kind, section := d.decodeInline(v, n, path, notifierChoices(d.kinds))
 		if notify, ok := v.Addr().Interface().(*Notify); ok {
@@ -133,6 +136,25 @@ func (d *decoder) decodeUnion(v reflect.Value, n ast.Node, path string) bool {
 		return false
 	}
 	return true
+}
+
+// decodeRegistry decodes KIND, for kinds that have no section, or {KIND: {section}}.
+func (d *decoder) decodeRegistry(n ast.Node, path string) Registry {
+	words, keyed := registryWords(d.kinds), registryChoices(d.kinds)
+	if isMapping(n) {
+		kind, section := d.decodeKeyed(n, path, keyed)
+		return Registry{kind, section}
+	}
+	text, ok := d.text(n, path, "a model registry")
+	if !ok {
+		return Registry{}
+	}
+	if c, ok := keyed.named(text); ok {
+		d.addError(path, "such as "+c.example, "%s%s needs settings", prefix(path), text)
+	} else if !slices.Contains(words, text) {
+		d.addError(path, suggest(text, append(words, keyed.kinds()...)), "%sinvalid value %q", prefix(path), text)
+	}
+	return Registry{Kind: extension.Kind(text)}
 }
 
 func (d *decoder) newTarget(kind extension.Kind, section any, path string) Target {
@@ -175,8 +197,8 @@ func (p *Project) setDefaultKinds(kinds extension.Set) {
 	if p.Scan != nil && p.Scan.With == "" && len(kinds.Scanners) > 0 {
 		p.Scan.With = kinds.Scanners[0].Kind
 	}
-	if p.Model != nil && p.Model.Registry == "" && len(kinds.ModelRegistries) > 0 {
-		p.Model.Registry = kinds.ModelRegistries[0].Kind
+	if p.Model != nil && p.Model.Registry.Kind == "" && len(kinds.ModelRegistries) > 0 {
+		p.Model.Registry.Kind = kinds.ModelRegistries[0].Kind
 	}
 }
 

@@ -131,7 +131,7 @@ func (s Set) Validate() error {
 		v.add("scanner", c.Kind, c.New != nil)
 	}
 	for _, r := range s.ModelRegistries {
-		v.add("model registry", r.Kind, r.New != nil)
+		v.add("model registry", r.Kind, r.New != nil && (r.Section.New == nil || r.Address != nil))
 	}
 	for _, r := range s.JobRunners {
 		v.add("job runner", r.Kind, r.New != nil && r.Section.New != nil)

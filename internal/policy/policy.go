@@ -40,11 +40,12 @@ type Approval struct {
 // Addresses are the URLs, or patterns of them, that slipway.yaml may name for what gets
 // tokens and records.
 type Addresses struct {
-	Fulcio     *[]string `yaml:"fulcio" json:"fulcio,omitempty"`
-	Rekor      *[]string `yaml:"rekor" json:"rekor,omitempty"`
-	Prometheus *[]string `yaml:"prometheus" json:"prometheus,omitempty"`
-	Registries *[]string `yaml:"registries" json:"registries,omitempty"`
-	State      *[]string `yaml:"state" json:"state,omitempty"`
+	Fulcio          *[]string `yaml:"fulcio" json:"fulcio,omitempty"`
+	Rekor           *[]string `yaml:"rekor" json:"rekor,omitempty"`
+	Prometheus      *[]string `yaml:"prometheus" json:"prometheus,omitempty"`
+	Registries      *[]string `yaml:"registries" json:"registries,omitempty"`
+	State           *[]string `yaml:"state" json:"state,omitempty"`
+	ModelRegistries *[]string `yaml:"model_registries" json:"model_registries,omitempty"`
 }
 
 // Require is what runs must do.
@@ -88,7 +89,7 @@ func (d Document) patterns() []string {
 	}
 	lists := []*[]string{d.Kubeconfigs}
 	if a := d.Addresses; a != nil {
-		lists = append(lists, a.Fulcio, a.Rekor, a.Prometheus, a.Registries, a.State)
+		lists = append(lists, a.Fulcio, a.Rekor, a.Prometheus, a.Registries, a.State, a.ModelRegistries)
 	}
 	for _, l := range lists {
 		if l != nil {
@@ -188,15 +189,18 @@ type Address string
 
 // The addresses that get tokens or records.
 const (
-	Fulcio     Address = "fulcio"
-	Rekor      Address = "rekor"
-	Prometheus Address = "prometheus"
-	Registries Address = "registries"
-	State      Address = "state"
+	Fulcio          Address = "fulcio"
+	Rekor           Address = "rekor"
+	Prometheus      Address = "prometheus"
+	Registries      Address = "registries"
+	State           Address = "state"
+	ModelRegistries Address = "model_registries"
 )
 
 // AddressKinds returns all kinds of addresses.
-func AddressKinds() []Address { return []Address{Fulcio, Rekor, Prometheus, Registries, State} }
+func AddressKinds() []Address {
+	return []Address{Fulcio, Rekor, Prometheus, Registries, State, ModelRegistries}
+}
 
 // Addresses are those of a kind that slipway.yaml may name.
 func (p Policy) Addresses(kind Address) Allowed {
@@ -205,7 +209,9 @@ func (p Policy) Addresses(kind Address) Allowed {
 		if a == nil {
 			return nil
 		}
-		return map[Address]*[]string{Fulcio: a.Fulcio, Rekor: a.Rekor, Prometheus: a.Prometheus, Registries: a.Registries, State: a.State}[kind]
+		return map[Address]*[]string{
+			Fulcio: a.Fulcio, Rekor: a.Rekor, Prometheus: a.Prometheus, Registries: a.Registries, State: a.State, ModelRegistries: a.ModelRegistries,
+		}[kind]
 	})
 }
 

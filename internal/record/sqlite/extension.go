@@ -10,6 +10,6 @@ import (
 func ModelRegistry() extension.ModelRegistry {
 	return extension.ModelRegistry{
 		Kind: "embedded", Description: "Slipway's own records",
-		New: func(h extension.Host) (port.ModelRegistry, error) { return h.Models, nil },
+		New: func(h extension.Host, _ any) (port.ModelRegistry, error) { return h.Models, nil },
 	}
 }
