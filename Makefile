@@ -77,6 +77,17 @@ bin/azurite: e2e/azurite/package.json e2e/azurite/package-lock.json
 
 azurite: bin/azurite ## Azurite for the tests of the driver azblob, from npm
 
+# MLflow's own server, without what only its clients need.
+bin/mlflow: e2e/mlflow/requirements.txt
+	rm -rf $@
+	python3 -m venv $@
+	$@/bin/pip install --quiet --no-deps --require-hashes --only-binary=:all: -r $<
+	@touch $@
+
+.PHONY: mlflow
+mlflow: bin/mlflow ## the model registry's suite with MLflow's own server, from PyPI
+	SLIPWAY_MLFLOW=$(CURDIR)/bin/mlflow/bin/python go test $(TEST_FLAGS) -count=1 -timeout 5m -run '^TestServer$$' -v ./internal/adapter/mlflow
+
 # One that can't be tested here fails, other than in `make test`.
 DRIVER_TESTS := ./internal/adapter/bucket ./internal/adapter/objecttest ./internal/adapter/objectfolder ./internal/adapter/postgres ./internal/record/... ./internal/engine
 drivers: bin/azurite ## the tests of the shared state with every driver, and a table of them

@@ -27,7 +27,7 @@ func TestDefault_RefusesUnknownKinds(t *testing.T) {
 	_, notifier := kinds.Notifier("sns")
 	_, builder := kinds.Builder("")
 	_, scanner := kinds.Scanner("clair")
-	_, registry := kinds.ModelRegistry("mlflow")
+	_, registry := kinds.ModelRegistry("vertex")
 	_, runner := kinds.JobRunner("slurm")
 	for name, c := range map[string]struct {
 		err  error
@@ -37,7 +37,7 @@ func TestDefault_RefusesUnknownKinds(t *testing.T) {
 		"notifier":       {notifier, "available: chat, webhook"},
 		"builder":        {builder, "available: dockerfile, go"},
 		"scanner":        {scanner, "available: grype, trivy"},
-		"model registry": {registry, "available: embedded"},
+		"model registry": {registry, "available: embedded, mlflow"},
 		"job runner":     {runner, "available: local"},
 	} {
 		t.Run(name, func(t *testing.T) {

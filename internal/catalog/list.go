@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/ko"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes"
 	"github.com/slipway-cd/slipway/internal/adapter/local"
+	"github.com/slipway-cd/slipway/internal/adapter/mlflow"
 	"github.com/slipway-cd/slipway/internal/adapter/objectfolder"
 	"github.com/slipway-cd/slipway/internal/adapter/postgres"
 	"github.com/slipway-cd/slipway/internal/adapter/process"
@@ -59,6 +60,7 @@ func Default() extension.Set {
 		},
 		ModelRegistries: []extension.ModelRegistry{
 			sqlite.ModelRegistry(),
+			mlflow.Extension(),
 		},
 		JobRunners: []extension.JobRunner{
 			process.Extension(),

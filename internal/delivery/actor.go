@@ -29,6 +29,7 @@ const (
 	MeansFlag        Means = "flag"        // an option of the command
 	MeansOS          Means = "os"          // the user of the operating system
 	MeansAuto        Means = "auto"        // Slipway itself, by its configuration
+	MeansRegistry    Means = "registry"    // the interface of a model registry that names no users
 )
 
 func (a Actor) String() string {
