@@ -70,6 +70,7 @@ type EnvironmentModel struct {
 // EnvironmentTrain is what an environment changes in how the model is trained.
 type EnvironmentTrain struct {
 	Never   bool              `yaml:"-"` // the file says false
+	When    TrainWhen         `yaml:"when" jsonschema:"enum=changed,enum=manual,enum=never" jsonschema_description:"When the model is trained: changed, manual (only with --retrain) or never."`
 	Run     string            `yaml:"run" jsonschema:"minLength=1" jsonschema_description:"Shell command. {{.Data}} is the data, {{.Output}} the folder to write the model's files to."`
 	Env     map[string]string `yaml:"env" jsonschema_description:"Environment variables, merged by name with the common ones. ${NAME} in a value is expanded from Slipway's own environment when the step runs."`
 	Timeout delivery.Duration `yaml:"timeout" jsonschema_description:"Timeout, such as 1h."`
@@ -119,6 +120,7 @@ func (m EnvironmentModel) mergeOver(common Model) Model {
 	}
 	if m.Train != nil && common.Train != nil {
 		train := *common.Train
+		train.When = cmp.Or(m.Train.When, train.When)
 		train.Run, train.Timeout = cmp.Or(m.Train.Run, train.Run), cmp.Or(m.Train.Timeout, train.Timeout)
 		train.Env = mergeByName(train.Env, m.Train.Env)
 		common.Train = &train

@@ -102,12 +102,23 @@ func (m Model) AutoApprove() bool { return m.Approve == "auto" }
 type Train struct {
 	Run     string            `yaml:"run" jsonschema:"required" jsonschema_description:"Shell command. {{.Data}} is the data, {{.Output}} the folder to write the model's files to."`
 	On      *Runner           `yaml:"on" jsonschema_description:"Where the command runs. Default: local."`
+	When    TrainWhen         `yaml:"when" jsonschema:"enum=changed,enum=manual,enum=never" jsonschema_description:"When the model is trained: changed (default; when an input changed), manual (only with --retrain) or never. Otherwise the newest approved version is delivered."`
 	Env     map[string]string `yaml:"env" jsonschema_description:"Environment variables. ${NAME} in a value is expanded from Slipway's own environment when the step runs."`
 	Dir     string            `yaml:"dir" jsonschema_description:"Folder to run in, relative to this file."`
 	Inputs  []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the model depends on. It is trained again when one of them or the data changes. Default: all files not matched by source.ignore."`
 	Timeout delivery.Duration `yaml:"timeout" jsonschema_description:"Timeout, such as 1h. Default 24h."`
 	Python  *Python           `yaml:"python" jsonschema_description:"Isolated Python environment for the command."`
 }
+
+// TrainWhen is when a model is trained.
+type TrainWhen string
+
+// The values; empty is TrainChanged.
+const (
+	TrainChanged TrainWhen = "changed"
+	TrainManual  TrainWhen = "manual"
+	TrainNever   TrainWhen = "never"
+)
 
 // Evaluate is the evaluation and its gates: a command, or the metrics of training.
 type Evaluate struct {

@@ -15,6 +15,9 @@ func (pl *planner) deliver() error {
 	if err := pl.checkAlso(); err != nil {
 		return err
 	}
+	if err := pl.holdTraining(); err != nil {
+		return err
+	}
 	model, err := pl.pinnedModel()
 	if err != nil && (pl.env.Deploys() || pl.trigger.Model != "") {
 		return err
@@ -67,7 +70,11 @@ func (pl *planner) deliver() error {
 func (pl *planner) checkRetrain() error {
 	m := pl.project.Model
 	switch {
-	case !pl.trigger.Retrain || m != nil && m.Train != nil:
+	case !pl.trigger.Retrain:
+		return nil
+	case m != nil && m.Train != nil && m.Train.When == config.TrainNever:
+		return fault.New(fault.Invalid, "--retrain: model.train.when is never").Hint("set it to manual: then only --retrain trains")
+	case m != nil && m.Train != nil:
 		return nil
 	case pl.env.Model != nil && pl.env.Model.Train != nil && pl.env.Model.Train.Never:
 		return fault.New(fault.Invalid, "--retrain: environments.%s.model.train is false", pl.plan.Environment).

@@ -51,6 +51,7 @@ func New(p config.Project, t Trigger, f Facts) (Plan, error) {
 	if !slices.ContainsFunc(pl.plan.Steps, func(s step.Spec) bool { return s.Kind == step.Evaluate }) {
 		pl.plan.Warnings = nil // the run evaluates nothing
 	}
+	pl.plan.Warnings = append(pl.plan.Warnings, pl.notes...)
 	if err := validateForm(pl.plan); err != nil {
 		return Plan{}, fault.New(fault.Internal, "generate the plan").Cause(err)
 	}
@@ -65,4 +66,5 @@ type planner struct {
 	env           config.Environment
 	plan          Plan
 	cachedOutputs map[string]json.RawMessage // outputs of the cached steps so far
+	notes         []string                   // warnings about what the plan leaves out
 }

@@ -63,7 +63,11 @@ func (pl *planner) truncateAfter(want, option string, keep map[string]bool) erro
 			names = append(names, n)
 		}
 		sort.Strings(names)
-		return fault.New(fault.Invalid, "%s: step %q not found", option, want).Hint("%s", fault.DidYouMean(want, names))
+		notFound := fault.New(fault.Invalid, "%s: step %q not found", option, want)
+		if len(pl.notes) > 0 {
+			return notFound.Hint("%s: add --retrain", pl.notes[0])
+		}
+		return notFound.Hint("%s", fault.DidYouMean(want, names))
 	}
 	if keep[deployStep] || keep[verifyStep] {
 		return fault.New(fault.Invalid, "%s %s would leave an unverified release serving traffic", option, want).
