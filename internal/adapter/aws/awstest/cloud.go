@@ -1,0 +1,191 @@
+// Package awstest is an AWS for tests, in this process and on loopback. Every request
+// is decoded and checked by AWS's own models (package model), its signature by the
+// SDK's own signer, and its response by the model again. What a service remembers, and
+// what it refuses beyond its model, is in a file of that service; an operation that
+// none implements is answered as one that AWS does not have.
+package awstest
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/aws/awstest/model"
+)
+
+// Account and Region are where everything is, unless a Config says otherwise.
+const (
+	Account = "111122223333"
+	Region  = "ap-southeast-1"
+)
+
+// Config configures a Cloud. The zero value is valid.
+type Config struct {
+	Account string           // twelve digits
+	Region  string           // the only one
+	Clock   func() time.Time // AWS's, by default this machine's
+}
+
+// Cloud is the state of one account in one region. It is safe for concurrent use.
+type Cloud struct {
+	Account, Region string
+
+	clock    func() time.Time
+	services map[string]*model.Service
+	handlers map[string]map[string]handler // by service and operation
+
+	mu         sync.Mutex
+	principals map[string]Principal // by access key
+	calls      []Record
+	fault      func(*Call) Fault
+	serial     int
+
+	roles     map[string]Role
+	clusters  map[string]*Cluster
+	topics    map[string]*Topic
+	repos     map[string]*Repository
+	images    http.Handler         // the data plane of ECR
+	passwords map[string]time.Time // of the data plane, and when they expire
+}
+
+// handler carries an operation out, with c.mu held. What it returns is encoded as the
+// operation's output; an Error is sent as such.
+type handler func(*Call) (any, error)
+
+// New makes an empty account.
+func New(config Config) (*Cloud, error) {
+	services, err := model.Load()
+	if err != nil {
+		return nil, err
+	}
+	c := &Cloud{
+		Account: config.Account, Region: config.Region, clock: config.Clock, services: services,
+		principals: map[string]Principal{}, roles: map[string]Role{}, clusters: map[string]*Cluster{}, topics: map[string]*Topic{}, repos: map[string]*Repository{}, passwords: map[string]time.Time{},
+	}
+	if c.Account == "" {
+		c.Account = Account
+	}
+	if c.Region == "" {
+		c.Region = Region
+	}
+	if c.clock == nil {
+		c.clock = time.Now
+	}
+	c.handlers = map[string]map[string]handler{"sts": c.sts(), "ecr": c.ecr(), "eks": c.eks(), "sns": c.sns()}
+	for service, operations := range c.handlers {
+		for name := range operations {
+			if _, ok := services[service].Operations[name]; !ok {
+				return nil, fmt.Errorf("awstest: the model of %s has no operation %s: add it to operations.txt", service, name)
+			}
+		}
+	}
+	return c, nil
+}
+
+// Call is one request, decoded and checked.
+type Call struct {
+	Service   *model.Service
+	Operation model.Operation
+	Input     map[string]any // as JSON would be, with json.Number
+	Principal Principal      // of the signature; empty where none is needed
+	Region    string
+	Request   *http.Request
+}
+
+// Record is what a Cloud remembers of a call.
+type Record struct {
+	Service, Operation string
+	Input              map[string]any
+	Principal          string // its ARN
+	Error              string // the code that was sent
+}
+
+// Calls returns what was called so far.
+func (c *Cloud) Calls() []Record {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.calls)
+}
+
+// Count returns how often the operation was called with success.
+func (c *Cloud) Count(service, operation string) (n int) {
+	for _, call := range c.Calls() {
+		if call.Service == service && call.Operation == operation && call.Error == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// Implemented lists "service.Operation" of all that works.
+func (c *Cloud) Implemented() []string {
+	var all []string
+	for service, operations := range c.handlers {
+		for name := range maps.Keys(operations) {
+			all = append(all, service+"."+name)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Fault is what goes wrong with a call.
+type Fault int
+
+// The faults that AWS and networks have.
+const (
+	NoFault      Fault = iota
+	Throttled          // ThrottlingException, nothing is done
+	Unavailable        // HTTP 503, nothing is done
+	ResponseLost       // the work is done, and the connection breaks
+)
+
+// Inject makes f decide about each call that is otherwise in order; nil ends it.
+func (c *Cloud) Inject(f func(*Call) Fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fault = f
+}
+
+// answer carries a call out and records it.
+func (c *Cloud) answer(_ context.Context, call *Call) (out any, fault Fault, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	record := Record{Service: call.Service.Name, Operation: call.Operation.Name, Input: call.Input, Principal: call.Principal.ARN}
+	defer func() {
+		if err != nil {
+			record.Error = errorOf(err).Code
+		}
+		c.calls = append(c.calls, record)
+	}()
+	if c.fault != nil {
+		fault = c.fault(call)
+	}
+	switch fault {
+	case Throttled:
+		return nil, fault, &Error{Code: "ThrottlingException", Message: "Rate exceeded", Status: http.StatusBadRequest}
+	case Unavailable:
+		return nil, fault, &Error{Code: "ServiceUnavailable", Message: "try again", Status: http.StatusServiceUnavailable}
+	}
+	h := c.handlers[call.Service.Name][call.Operation.Name]
+	if h == nil {
+		return nil, fault, &Error{Code: "UnknownOperationException", Message: "awstest has no " + call.Service.Name + "." + call.Operation.Name, Status: http.StatusNotFound}
+	}
+	out, err = h(call)
+	return out, fault, err
+}
+
+// next returns a number that was not returned before.
+func (c *Cloud) next() int {
+	c.serial++
+	return c.serial
+}
+
+// arn makes the ARN of a resource in the account and region.
+func (c *Cloud) arn(service, resource string) string {
+	return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, c.Region, c.Account, resource)
+}

@@ -1,0 +1,249 @@
+package awstest
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Repository is a repository of ECR. Its images come by the data plane.
+type Repository struct {
+	Name       string
+	Mutability string // empty: IMMUTABLE
+	images     map[string]*Image
+}
+
+// Image is an image in a repository.
+type Image struct {
+	Digest, MediaType string
+	Tags              []string
+	Size              int64
+	PushedAt          time.Time
+	Status            string // empty: ACTIVE
+	Scan              *Scan  // nil: none was begun
+}
+
+// Scan is what the scanner of the registry says of an image.
+type Scan struct {
+	Status   string // PENDING, IN_PROGRESS, COMPLETE, ACTIVE, FAILED, ...
+	Reason   string
+	Findings []Finding
+}
+
+// Finding is a vulnerability of the basic scanner.
+type Finding struct{ Name, Severity, Package, Version string }
+
+// AddRepository makes a repository.
+func (c *Cloud) AddRepository(r Repository) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.addRepository(r)
+}
+
+func (c *Cloud) addRepository(r Repository) *Repository {
+	if r.Mutability == "" {
+		r.Mutability = "IMMUTABLE"
+	}
+	r.images = map[string]*Image{}
+	c.repos[r.Name] = &r
+	return &r
+}
+
+// ChangeImage changes what ECR says of an image: its scan, or its storage class.
+func (c *Cloud) ChangeImage(repository, digest string, change func(*Image)) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.repos[repository]
+	if r == nil || r.images[digest] == nil {
+		return fmt.Errorf("awstest: no image %s in %s", digest, repository)
+	}
+	change(r.images[digest])
+	return nil
+}
+
+// RegistryHost is the host of the account's images.
+func (c *Cloud) RegistryHost() string {
+	return c.Account + ".dkr.ecr." + c.Region + ".amazonaws.com"
+}
+
+func (c *Cloud) ecr() map[string]handler {
+	return map[string]handler{
+		"GetAuthorizationToken":     c.getAuthorizationToken,
+		"DescribeRepositories":      c.describeRepositories,
+		"CreateRepository":          c.createRepository,
+		"DescribeImages":            c.describeImages,
+		"DescribeImageScanFindings": c.describeImageScanFindings,
+	}
+}
+
+// tokenLifetime is that of a token for the data plane. Source: GetAuthorizationToken
+// in ECR's API reference.
+const tokenLifetime = 12 * time.Hour
+
+func (c *Cloud) getAuthorizationToken(call *Call) (any, error) {
+	password := fmt.Sprintf("ecr-password-%d", c.next())
+	expires := c.clock().Add(tokenLifetime)
+	c.passwords[password] = expires
+	return map[string]any{"authorizationData": []any{map[string]any{
+		"authorizationToken": base64.StdEncoding.EncodeToString([]byte("AWS:" + password)),
+		"expiresAt":          expires.UTC(), "proxyEndpoint": "https://" + c.RegistryHost(),
+	}}}, nil
+}
+
+func (c *Cloud) describeRepositories(call *Call) (any, error) {
+	var in struct{ RepositoryNames []string }
+	if err := call.Into(&in); err != nil {
+		return nil, err
+	}
+	if in.RepositoryNames == nil {
+		in.RepositoryNames = slices.Sorted(maps.Keys(c.repos))
+	}
+	all := []any{}
+	for _, name := range in.RepositoryNames {
+		r, err := c.repository(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, c.describe(r))
+	}
+	return map[string]any{"repositories": all}, nil
+}
+
+func (c *Cloud) repository(name string) (*Repository, error) {
+	if r := c.repos[name]; r != nil {
+		return r, nil
+	}
+	return nil, refuse("RepositoryNotFoundException", "The repository with name '%s' does not exist in the registry with id '%s'", name, c.Account)
+}
+
+func (c *Cloud) describe(r *Repository) map[string]any {
+	return map[string]any{
+		"repositoryName": r.Name, "repositoryArn": c.arn("ecr", "repository/"+r.Name), "registryId": c.Account,
+		"repositoryUri": c.RegistryHost() + "/" + r.Name, "imageTagMutability": r.Mutability,
+	}
+}
+
+func (c *Cloud) createRepository(call *Call) (any, error) {
+	var in struct{ RepositoryName, ImageTagMutability string }
+	if err := call.Into(&in); err != nil {
+		return nil, err
+	}
+	if c.repos[in.RepositoryName] != nil {
+		return nil, refuse("RepositoryAlreadyExistsException", "The repository with name '%s' already exists", in.RepositoryName)
+	}
+	if in.ImageTagMutability == "" {
+		in.ImageTagMutability = "MUTABLE" // AWS's default
+	}
+	return map[string]any{"repository": c.describe(c.addRepository(Repository{Name: in.RepositoryName, Mutability: in.ImageTagMutability}))}, nil
+}
+
+type imageID struct{ ImageDigest, ImageTag string }
+
+// find returns an image by its digest or tag.
+func (r *Repository) find(id imageID) (*Image, error) {
+	for _, image := range r.images {
+		if (id.ImageDigest == "" || id.ImageDigest == image.Digest) && (id.ImageTag == "" || slices.Contains(image.Tags, id.ImageTag)) {
+			return image, nil
+		}
+	}
+	return nil, refuse("ImageNotFoundException", "The image with imageId {imageDigest:'%s', imageTag:'%s'} does not exist within the repository with name '%s'", id.ImageDigest, id.ImageTag, r.Name)
+}
+
+func (c *Cloud) describeImages(call *Call) (any, error) {
+	var in struct {
+		RepositoryName string
+		ImageIDs       []imageID `json:"imageIds"`
+	}
+	if err := call.Into(&in); err != nil {
+		return nil, err
+	}
+	r, err := c.repository(in.RepositoryName)
+	if err != nil {
+		return nil, err
+	}
+	if in.ImageIDs == nil {
+		for _, digest := range slices.Sorted(maps.Keys(r.images)) {
+			in.ImageIDs = append(in.ImageIDs, imageID{ImageDigest: digest})
+		}
+	}
+	details := []any{}
+	for _, id := range in.ImageIDs {
+		image, err := r.find(id)
+		if err != nil {
+			return nil, err
+		}
+		detail := map[string]any{
+			"registryId": c.Account, "repositoryName": r.Name, "imageDigest": image.Digest, "imageManifestMediaType": image.MediaType,
+			"imagePushedAt": image.PushedAt.UTC(), "imageSizeInBytes": image.Size, "imageStatus": image.status(),
+		}
+		if len(image.Tags) > 0 {
+			detail["imageTags"] = image.Tags
+		}
+		details = append(details, detail)
+	}
+	return map[string]any{"imageDetails": details}, nil
+}
+
+func (i *Image) status() string {
+	if i.Status == "" {
+		return "ACTIVE"
+	}
+	return i.Status
+}
+
+func (c *Cloud) describeImageScanFindings(call *Call) (any, error) {
+	var in struct {
+		RepositoryName string
+		ImageID        imageID `json:"imageId"`
+	}
+	if err := call.Into(&in); err != nil {
+		return nil, err
+	}
+	r, err := c.repository(in.RepositoryName)
+	if err != nil {
+		return nil, err
+	}
+	image, err := r.find(in.ImageID)
+	if err != nil {
+		return nil, err
+	}
+	if image.Scan == nil {
+		return nil, refuse("ScanNotFoundException", "Image scan does not exist for the image with '%s' in the repository with name '%s'", image.Digest, r.Name)
+	}
+	counts, findings := map[string]int{}, []any{}
+	for _, f := range image.Scan.Findings {
+		counts[f.Severity]++
+		findings = append(findings, map[string]any{"name": f.Name, "severity": f.Severity, "attributes": []any{
+			map[string]string{"key": "package_name", "value": f.Package}, map[string]string{"key": "package_version", "value": f.Version},
+		}})
+	}
+	status := map[string]string{"status": image.Scan.Status}
+	if image.Scan.Reason != "" {
+		status["description"] = image.Scan.Reason
+	}
+	return map[string]any{
+		"registryId": c.Account, "repositoryName": r.Name, "imageId": map[string]string{"imageDigest": image.Digest}, "imageScanStatus": status,
+		"imageScanFindings": map[string]any{"findings": findings, "findingSeverityCounts": counts},
+	}, nil
+}
+
+// setTag makes the tag that of the image alone, unless tags of the repository stay.
+func (r *Repository) setTag(digest, tag string) error {
+	for _, other := range r.images {
+		i := slices.Index(other.Tags, tag)
+		if i < 0 || other.Digest == digest {
+			continue
+		}
+		if strings.HasPrefix(r.Mutability, "IMMUTABLE") {
+			return refuse("ImageTagAlreadyExistsException", "The image tag '%s' already exists in the '%s' repository and cannot be overwritten because the tag is immutable.", tag, r.Name)
+		}
+		other.Tags = slices.Delete(other.Tags, i, i+1)
+	}
+	if image := r.images[digest]; !slices.Contains(image.Tags, tag) {
+		image.Tags = append(image.Tags, tag)
+	}
+	return nil
+}

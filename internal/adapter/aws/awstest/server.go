@@ -1,0 +1,115 @@
+package awstest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/slipway-cd/slipway/internal/adapter/aws/awstest/model"
+)
+
+// maxRequest bounds a request to a control plane, in bytes.
+const maxRequest = 4 << 20
+
+// ServeHTTP carries out a request to any service of AWS, by its Host.
+func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	id := fmt.Sprintf("00000000-0000-4000-8000-%012d", c.next())
+	c.mu.Unlock()
+	if strings.Contains(r.Host, ".dkr.ecr.") {
+		c.serveRegistry(w, r)
+		return
+	}
+	s := c.serviceAt(r.Host)
+	if s == nil {
+		http.Error(w, "awstest has no service at "+r.Host, http.StatusNotFound)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
+		return
+	}
+	call, out, fault, err := c.carryOut(r.Context(), s, r, body)
+	var res response
+	if err == nil {
+		res, err = encode(s, call.Operation, out, id)
+	}
+	if err != nil {
+		res = encodeError(s, call.Operation, errorOf(err), id)
+	}
+	if fault == ResponseLost {
+		panic(http.ErrAbortHandler) // the work is done; the connection breaks
+	}
+	for name, values := range res.header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(res.status)
+	_, _ = w.Write(res.body)
+}
+
+// serviceAt finds a service by the host of its endpoint.
+func (c *Cloud) serviceAt(host string) *model.Service {
+	for _, s := range c.services {
+		prefix := s.Metadata.EndpointPrefix
+		if host == fmt.Sprintf("%s.%s.amazonaws.com", prefix, c.Region) || host == prefix+".amazonaws.com" {
+			return s
+		}
+	}
+	return nil
+}
+
+// unsigned are the operations that need no credentials.
+func unsigned(s *model.Service, operation string) bool {
+	return s.Name == "sts" && operation == "AssumeRoleWithWebIdentity"
+}
+
+func (c *Cloud) carryOut(ctx context.Context, s *model.Service, r *http.Request, body []byte) (*Call, any, Fault, error) {
+	call := &Call{Service: s, Region: c.Region, Request: r}
+	var err error
+	if call.Operation, call.Input, err = decode(s, r, body); err != nil {
+		return call, nil, NoFault, err
+	}
+	if !unsigned(s, call.Operation.Name) {
+		signed, err := parseSignature(r)
+		if err == nil {
+			call.Principal, err = c.authenticate(ctx, r, signed, body)
+		}
+		if err != nil {
+			return call, nil, NoFault, err
+		}
+		if signed.service != s.SigningName() || signed.region != c.Region && !strings.HasPrefix(r.Host, s.Metadata.EndpointPrefix+".amazonaws.") {
+			return call, nil, NoFault, refuse("SignatureDoesNotMatch", "Credential should be scoped to %s in %s, not %s in %s", s.SigningName(), c.Region, signed.service, signed.region)
+		}
+	}
+	if call.Operation.Input != nil {
+		if wrong := s.Validate("$", call.Operation.Input.Shape, any(call.Input)); len(wrong) > 0 {
+			return call, nil, NoFault, c.invalid(call, wrong)
+		}
+	}
+	out, fault, err := c.answer(ctx, call)
+	return call, out, fault, err
+}
+
+// invalid records a request that AWS's model refuses. It is a fault of the caller that
+// no test may overlook.
+func (c *Cloud) invalid(call *Call, wrong []string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls = append(c.calls, Record{Service: call.Service.Name, Operation: call.Operation.Name, Input: call.Input, Principal: call.Principal.ARN, Error: "ValidationException"})
+	return refuse("ValidationException", "%s", strings.Join(wrong, "; "))
+}
+
+// Invalid returns the requests so far that AWS's models refused.
+func (c *Cloud) Invalid() error {
+	var all []error
+	for _, call := range c.Calls() {
+		if call.Error == "ValidationException" {
+			all = append(all, fmt.Errorf("%s.%s %v", call.Service, call.Operation, call.Input))
+		}
+	}
+	return errors.Join(all...)
+}

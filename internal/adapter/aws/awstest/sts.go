@@ -1,0 +1,102 @@
+package awstest
+
+import (
+	"strings"
+	"time"
+)
+
+// Role is a role that can be assumed.
+type Role struct {
+	Name        string
+	Trusted     []string      // ARNs of principals that may assume it
+	WebIdentity *WebIdentity  // tokens that may assume it; nil: none
+	MaxSession  time.Duration // 0: an hour
+}
+
+// AddRole makes a role.
+func (c *Cloud) AddRole(r Role) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r.MaxSession == 0 {
+		r.MaxSession = time.Hour
+	}
+	c.roles[r.Name] = r
+}
+
+type credentials struct {
+	AccessKeyID     string `json:"AccessKeyId"`
+	SecretAccessKey string
+	SessionToken    string
+	Expiration      time.Time
+}
+
+type assumedRole struct {
+	AssumedRoleID string `json:"AssumedRoleId"`
+	Arn           string
+}
+
+func (c *Cloud) sts() map[string]handler {
+	return map[string]handler{
+		"GetCallerIdentity":         c.getCallerIdentity,
+		"AssumeRole":                c.assumeRole,
+		"AssumeRoleWithWebIdentity": c.assumeRoleWithWebIdentity,
+	}
+}
+
+func (c *Cloud) getCallerIdentity(call *Call) (any, error) {
+	return map[string]string{"Account": c.Account, "Arn": call.Principal.ARN, "UserId": call.Principal.AccessKey}, nil
+}
+
+type assumeInput struct {
+	RoleArn, RoleSessionName string
+	WebIdentityToken         string
+	DurationSeconds          int
+}
+
+func (c *Cloud) assumeRole(call *Call) (any, error) {
+	var in assumeInput
+	if err := call.Into(&in); err != nil {
+		return nil, err
+	}
+	role, ok := c.role(in.RoleArn)
+	if !ok || !trusts(role, call.Principal) {
+		return nil, &Error{Code: "AccessDenied", Message: "User: " + call.Principal.ARN + " is not authorized to perform: sts:AssumeRole on resource: " + in.RoleArn, Status: 403}
+	}
+	if call.Principal.Role() != "" { // role chaining
+		role.MaxSession = min(role.MaxSession, time.Hour)
+	}
+	return c.assume(role, in)
+}
+
+func trusts(role Role, p Principal) bool {
+	for _, arn := range role.Trusted {
+		if arn == p.ARN || p.Role() != "" && strings.HasSuffix(arn, ":role/"+p.Role()) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Cloud) role(arn string) (Role, bool) {
+	name, ok := strings.CutPrefix(arn, "arn:aws:iam::"+c.Account+":role/")
+	role, known := c.roles[name]
+	return role, ok && known
+}
+
+func (c *Cloud) assume(role Role, in assumeInput) (any, error) {
+	d := time.Duration(in.DurationSeconds) * time.Second
+	if d == 0 {
+		d = time.Hour
+	}
+	if d > role.MaxSession {
+		return nil, refuse("ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+	}
+	p := c.addSession(role.Name, in.RoleSessionName, d)
+	return struct {
+		Credentials     credentials
+		AssumedRoleUser assumedRole
+	}{
+		credentials{p.AccessKey, p.SecretKey, p.SessionToken, p.Expires.UTC()},
+		assumedRole{"AROA0000000000000000:" + in.RoleSessionName, p.ARN},
+	}, nil
+}
