@@ -93,6 +93,16 @@ DRIVER_TESTS := ./internal/adapter/bucket ./internal/adapter/objecttest ./intern
 drivers: bin/azurite ## the tests of the shared state with every driver, and a table of them
 	SLIPWAY_REQUIRE_DRIVERS=all go test -json -count=1 -timeout 10m -run '/(folder|s3|azure|gcs|postgres)' $(DRIVER_TESTS) | go run ./e2e/cmd/drivers
 
+# The models of AWS that requests of tests are checked by: see operations.txt beside them.
+BOTOCORE ?= 1.44.8
+AWS_MODELS := internal/adapter/aws/awstest/model
+
+.PHONY: aws-models
+aws-models: ## renew the trimmed models of AWS from PyPI (BOTOCORE=VERSION)
+	@mkdir -p bin/botocore
+	python3 -m pip download -q --no-deps --only-binary=:all: -d bin/botocore botocore==$(BOTOCORE)
+	go run ./$(AWS_MODELS)/cmd/trim bin/botocore/botocore-$(BOTOCORE)-py3-none-any.whl $(AWS_MODELS)
+
 conformance: ## the port's suites against the Kubernetes target, in a real cluster (root, or KUBECONFIG)
 	go test -tags e2e -count=1 -timeout 15m ./internal/adapter/kubernetes
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/slipway-cd/slipway/internal/adapter/anchore"
+	"github.com/slipway-cd/slipway/internal/adapter/aws/sns"
 	"github.com/slipway-cd/slipway/internal/adapter/bucket"
 	"github.com/slipway-cd/slipway/internal/adapter/buildkit"
 	"github.com/slipway-cd/slipway/internal/adapter/ko"
@@ -49,6 +50,7 @@ func Default() extension.Set {
 		Notifiers: []extension.Notifier{
 			webhook.Extension(),
 			shoutrrr.Extension(),
+			sns.Extension(),
 		},
 		Builders: []extension.Builder{
 			ko.Extension(),

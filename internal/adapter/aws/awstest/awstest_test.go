@@ -2,11 +2,7 @@ package awstest_test
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -43,15 +39,12 @@ func newLab(t *testing.T) *lab {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() })
-	proxy, err := url.Parse(server.URL)
+	client, err := server.Client()
 	if err != nil {
 		t.Fatal(err)
 	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(server.CA)
-	transport := &http.Transport{Proxy: http.ProxyURL(proxy), TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
-	t.Cleanup(transport.CloseIdleConnections)
-	l.config = aws.Config{Region: awstest.Region, HTTPClient: &http.Client{Transport: transport}, Retryer: func() aws.Retryer { return aws.NopRetryer{} }}
+	t.Cleanup(client.CloseIdleConnections)
+	l.config = aws.Config{Region: awstest.Region, HTTPClient: client, Retryer: func() aws.Retryer { return aws.NopRetryer{} }}
 	l.as(cloud.AddUser("alice"))
 	return l
 }

@@ -141,6 +141,7 @@ const (
 	NoFault      Fault = iota
 	Throttled          // ThrottlingException, nothing is done
 	Unavailable        // HTTP 503, nothing is done
+	Denied             // AccessDenied, nothing is done
 	ResponseLost       // the work is done, and the connection breaks
 )
 
@@ -168,6 +169,9 @@ func (c *Cloud) answer(_ context.Context, call *Call) (out any, fault Fault, err
 	switch fault {
 	case Throttled:
 		return nil, fault, &Error{Code: "ThrottlingException", Message: "Rate exceeded", Status: http.StatusBadRequest}
+	case Denied:
+		action := fmt.Sprintf("User: %s is not authorized to perform: %s:%s", call.Principal.ARN, call.Service.SigningName(), call.Operation.Name)
+		return nil, fault, &Error{Code: "AccessDenied", Message: action, Status: http.StatusForbidden}
 	case Unavailable:
 		return nil, fault, &Error{Code: "ServiceUnavailable", Message: "try again", Status: http.StatusServiceUnavailable}
 	}

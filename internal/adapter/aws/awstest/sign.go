@@ -65,7 +65,7 @@ func newSignature(credential, headers, value, date string) (signature, error) {
 }
 
 // authenticate returns who signed the request. The signature is made once more by the
-// SDK's signer, from what the request says that it signed, and must be the same.
+// SDK's signer, from the headers that the request names, and must be the same.
 func (c *Cloud) authenticate(ctx context.Context, r *http.Request, s signature, body []byte) (Principal, error) {
 	c.mu.Lock()
 	p, ok := c.principals[s.accessKey]

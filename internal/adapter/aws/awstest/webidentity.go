@@ -48,7 +48,7 @@ func (i *Issuer) Token(claims map[string]any) (string, error) {
 	return signed + "." + encode(sig), nil
 }
 
-// WebIdentity says which tokens may assume a role, by StringEquals.
+// WebIdentity is which tokens may assume a role, by StringEquals.
 type WebIdentity struct {
 	Issuer   *Issuer
 	Audience string

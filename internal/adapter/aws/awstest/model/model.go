@@ -23,7 +23,7 @@ type Service struct {
 	Shapes     map[string]Shape     `json:"shapes"`
 }
 
-// Metadata says how a service is called.
+// Metadata is how a service is called.
 type Metadata struct {
 	APIVersion     string `json:"apiVersion"`
 	EndpointPrefix string `json:"endpointPrefix"`

@@ -1,0 +1,34 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/aws/awstest"
+	"github.com/slipway-cd/slipway/internal/adapter/aws/session"
+	"github.com/slipway-cd/slipway/internal/adapter/silenttest"
+)
+
+func TestSession_SilentServer(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIA0000000000000001")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	t.Setenv("AWS_CA_BUNDLE", "")
+	silenttest.TestHTTP(t, func(t *testing.T, url string) silenttest.Calls {
+		o := session.Options{Client: silenttest.Redirect(t, url), Backoff: func(int) time.Duration { return 10 * time.Millisecond }}
+		s, err := session.Open(t.Context(), session.Settings{Region: awstest.Region, Role: roleARN}, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return silenttest.Calls{
+			"Session.Check":   s.Check,
+			"Session.Account": func(ctx context.Context) error { _, err := s.Account(ctx); return err },
+			"Session.Explain": func(ctx context.Context) error { return s.Explain(ctx, "list images", errors.New("why")) },
+			"assumer.Retrieve": func(ctx context.Context) error {
+				_, err := s.Config.Credentials.Retrieve(ctx)
+				return err
+			},
+		}
+	})
+}

@@ -1,0 +1,101 @@
+package sns
+
+import (
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/aws/awstest"
+	"github.com/slipway-cd/slipway/internal/adapter/aws/session"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
+)
+
+// cloud starts an AWS with a topic, whose user this process is.
+func cloud(t *testing.T) (c *awstest.Cloud, topic string, o session.Options, stop func()) {
+	t.Helper()
+	c, err := awstest.New(awstest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := c.Serve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop = sync.OnceFunc(func() { _ = server.Close() })
+	t.Cleanup(stop)
+	client, err := server.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	p := c.AddUser("alice")
+	none := filepath.Join(t.TempDir(), "none")
+	for name, value := range map[string]string{
+		"AWS_ACCESS_KEY_ID": p.AccessKey, "AWS_SECRET_ACCESS_KEY": p.SecretKey, "AWS_SESSION_TOKEN": "",
+		"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_PROFILE": "", "AWS_CA_BUNDLE": "", "AWS_EC2_METADATA_DISABLED": "true",
+	} {
+		t.Setenv(name, value)
+	}
+	return c, c.AddTopic("releases"), session.Options{Client: client, Backoff: func(int) time.Duration { return 0 }}, stop
+}
+
+func TestNotifier_Conformance(t *testing.T) {
+	porttest.TestNotifier(t, func(t *testing.T) porttest.NotifierFixture {
+		c, topic, options, stop := cloud(t)
+		secret := "secret/of/principal"
+		return porttest.NotifierFixture{
+			Notifier: New(topic, options),
+			Respond: func(status int) {
+				c.Inject(func(*awstest.Call) awstest.Fault {
+					switch status {
+					case http.StatusServiceUnavailable:
+						return awstest.Unavailable
+					case http.StatusForbidden:
+						return awstest.Denied
+					}
+					return awstest.NoFault
+				})
+			},
+			Received: func() (all []string) {
+				for _, m := range c.Messages(topic) {
+					all = append(all, m.Subject+"\n"+m.Text)
+				}
+				return all
+			},
+			Stop: stop, Secrets: []string{secret}, Permanent: map[int]fault.Kind{http.StatusForbidden: fault.Denied},
+		}
+	})
+}
+
+// What SNS refuses is made what it takes.
+func TestNotifier_Limits(t *testing.T) {
+	c, topic, options, _ := cloud(t)
+	n := New(topic, options)
+	for _, m := range []port.Message{
+		{Title: strings.Repeat("x", 200), Text: "long title"},
+		{Title: "prod: deployed é\n\x1b[2J", Text: "odd title"},
+		{Title: "long text", Text: strings.Repeat("é", maxMessage)},
+	} {
+		if err := n.Notify(t.Context(), m); err != nil {
+			t.Errorf("%s: %v", m.Title, err)
+		}
+	}
+	if err := c.Invalid(); err != nil {
+		t.Error(err)
+	}
+	got := c.Messages(topic)
+	if len(got) != 3 || len(got[0].Subject) != maxSubject || got[1].Subject != "prod: deployed ???[2J" || len(got[2].Text) != maxMessage {
+		t.Errorf("%d messages, subjects %q", len(got), got[1].Subject)
+	}
+}
+
+func TestNotifier_Name(t *testing.T) {
+	if got := New("arn:aws:sns:ap-southeast-1:111122223333:releases", session.Options{}).Name(); got != "sns releases" {
+		t.Errorf("%q", got)
+	}
+}
