@@ -142,7 +142,7 @@ func TestExtension_CostsOneFolderAndOneLine(t *testing.T) {
 		`notify[0]: unknown key "pagr"`,
 		`notify[0].pager: invalid number "x"`,
 		`notify[0]: missing key "token"`,
-		"notify[0]: set exactly one of pager, webhook or chat",
+		"notify[0]: set exactly one of pager, webhook, chat or sns",
 		"notify[0].urgency: only valid with pager",
 	} {
 		if i >= len(out.Mistakes) || !strings.Contains(out.Mistakes[i], want) {
