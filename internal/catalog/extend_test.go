@@ -24,7 +24,7 @@ func TestDefault_IsConsistent(t *testing.T) {
 func TestDefault_RefusesUnknownKinds(t *testing.T) {
 	kinds := catalog.Default()
 	_, target := kinds.Target("kubernets")
-	_, notifier := kinds.Notifier("sns")
+	_, notifier := kinds.Notifier("pigeon")
 	_, builder := kinds.Builder("")
 	_, scanner := kinds.Scanner("clair")
 	_, registry := kinds.ModelRegistry("vertex")
@@ -34,7 +34,7 @@ func TestDefault_RefusesUnknownKinds(t *testing.T) {
 		hint string
 	}{
 		"target":         {target, `did you mean "kubernetes"?`},
-		"notifier":       {notifier, "available: chat, webhook"},
+		"notifier":       {notifier, "available: chat, sns, webhook"},
 		"builder":        {builder, "available: dockerfile, go"},
 		"scanner":        {scanner, "available: grype, trivy"},
 		"model registry": {registry, "available: embedded, mlflow"},
