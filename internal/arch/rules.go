@@ -20,7 +20,7 @@ func with(more ...string) []string { return slices.Concat(words, text, more) }
 // Those in tools touch files or time: packages that are pure may not have them.
 var (
 	text  = []string{"internal/environ", "internal/loopback", "internal/quantile", "internal/redact", "internal/termtext", "internal/textline"}
-	tools = []string{"internal/atomicfile", "internal/dumpable", "internal/filetrust", "internal/flock", "internal/wait"}
+	tools = []string{"internal/atomicfile", "internal/dumpable", "internal/filetrust", "internal/flock", "internal/sandbox", "internal/wait"}
 )
 
 func withTools(more ...string) []string { return with(slices.Concat(tools, more)...) }
@@ -44,6 +44,7 @@ var rules = []rule{
 	{"internal/loopback", nil, "which hosts are this machine imports nothing internal"},
 	{"internal/filetrust", nil, "whose a file is imports nothing internal"},
 	{"internal/dumpable", nil, "a flag of the process imports nothing internal"},
+	{"internal/sandbox", words, "what is taken from a process imports words only"},
 	{"internal/textline", nil, "text helpers import nothing internal"},
 	{"internal/ocilayout", []string{"internal/delivery"}, "reading image layouts needs digests only"},
 	{"internal/blob", nil, "reading blobs imports nothing internal"},
@@ -138,7 +139,7 @@ var fences = []fenced{
 	{"gonum.org/", []string{"internal/step/canary"}},
 	{"github.com/package-url/", []string{"internal/step/scan"}},
 	{"github.com/moby/buildkit", []string{"internal/adapter/buildkit"}},
-	{"github.com/containerd/containerd", []string{"internal/adapter/buildkit", "internal/adapter/local"}},
+	{"github.com/containerd/containerd", []string{"internal/adapter/buildkit", "internal/sandbox"}},
 	{"github.com/docker/cli", []string{"internal/adapter/buildkit"}},
 	{"github.com/tonistiigi/", []string{"internal/adapter/buildkit"}},
 	{"github.com/sigstore/", []string{"internal/adapter/sigstore"}},

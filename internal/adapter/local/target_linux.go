@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/sandbox"
 )
 
 // Stage fetches the image and the model by digest and starts the release next to
@@ -223,7 +224,7 @@ func (t *Target) fetch(ctx context.Context, r delivery.Release, say func(string)
 // makeReadable makes the model readable to the service's user. Without root the
 // replicas run as this user.
 func makeReadable(dir string) error {
-	if os.Geteuid() != 0 {
+	if !sandbox.IsRoot() {
 		return nil
 	}
 	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

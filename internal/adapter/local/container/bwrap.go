@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/sandbox"
 )
 
 // Bubblewrap is the runtime that uses an installed bwrap. Distributions that
@@ -78,7 +79,7 @@ func (w Bubblewrap) Start(s Spec, out *os.File, onStarted func(Started)) (*Conta
 	if err := createMountPoints(s.Rootfs, s.Model != ""); err != nil {
 		return nil, err
 	}
-	if os.Geteuid() == 0 {
+	if sandbox.IsRoot() {
 		w.makeSearchable(s.Rootfs, s.Model)
 		if err := checkAccess(s.User, s.Rootfs, s.Model); err != nil {
 			return nil, err
@@ -152,7 +153,7 @@ func (w Bubblewrap) run(s Spec, out *os.File, onStarted func(outer, pid int)) (*
 
 func (w Bubblewrap) command(s Spec, out *os.File) *exec.Cmd {
 	attr := &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
-	if os.Geteuid() == 0 {
+	if sandbox.IsRoot() {
 		// In a user namespace created by root, the service would still be the
 		// host's root to everything that only checks the user ID.
 		attr.Credential = &syscall.Credential{Uid: uint32(s.User.UID), Gid: uint32(s.User.GID)}
@@ -162,7 +163,7 @@ func (w Bubblewrap) command(s Spec, out *os.File) *exec.Cmd {
 
 // writeFilter writes the filter of system calls, which fits into a pipe.
 func writeFilter(to *os.File) error {
-	raw, err := seccompBytes()
+	raw, err := sandbox.SeccompProgram()
 	if err != nil {
 		return err
 	}

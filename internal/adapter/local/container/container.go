@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/sandbox"
 )
 
 // Spec describes a container.
@@ -200,7 +201,7 @@ func NewSpawner() *Spawner {
 // Start starts the command, with a session keyring of its own.
 func (s *Spawner) Start(cmd *exec.Cmd) error {
 	return s.do(func() error {
-		if err := joinSessionKeyring(); err != nil {
+		if err := sandbox.JoinSessionKeyring(); err != nil {
 			return err
 		}
 		return cmd.Start()

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/sandbox"
 )
 
 func TestResolveUser(t *testing.T) {
@@ -105,28 +106,6 @@ func TestSpec_ValidateRejects(t *testing.T) {
 	}
 }
 
-func TestExplainForbidden_NamesSetting(t *testing.T) {
-	denied := &InitError{report{Action: "mount /proc", Errno: syscall.EPERM, Text: "operation not permitted"}}
-	cases := []struct {
-		set  map[string]string
-		err  error
-		want string
-		kind fault.Kind
-	}{
-		{map[string]string{"kernel.unprivileged_userns_clone": "0"}, syscall.EPERM, "sysctl -w kernel.unprivileged_userns_clone=1", fault.Denied},
-		{map[string]string{"user.max_user_namespaces": "0"}, syscall.ENOSPC, "sysctl -w user.max_user_namespaces=15000", fault.Denied},
-		{map[string]string{"kernel.apparmor_restrict_unprivileged_userns": "1"}, denied, "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0", fault.Denied},
-		{map[string]string{"user.max_user_namespaces": "9000"}, syscall.EPERM, "seccomp", fault.Denied},
-		{nil, errors.New("a disk full of holes"), "", fault.Internal},
-	}
-	for _, c := range cases {
-		err := explainForbiddenBy(c.err, func(name string) string { return c.set[name] })
-		if fault.KindOf(err) != c.kind || !strings.Contains(fault.HintOf(err), c.want) || !errors.Is(err, c.err) {
-			t.Errorf("%v with %v: %v, hint %q; want %q", c.err, c.set, err, fault.HintOf(err), c.want)
-		}
-	}
-}
-
 // TestMountError_ImageRemoved: a mount whose place is gone is not the image's fault; a
 // program that it lacks is.
 func TestMountError_ImageRemoved(t *testing.T) {
@@ -135,10 +114,10 @@ func TestMountError_ImageRemoved(t *testing.T) {
 		err  error
 		want fault.Kind
 	}{
-		{"place is gone", &InitError{report{Action: "share /etc/resolv.conf", Errno: syscall.ENOENT}}, fault.Unavailable},
-		{"root is gone", &InitError{report{Action: "bind-mount the image root", Errno: syscall.ENOENT}}, fault.Unavailable},
-		{"not permitted", &InitError{report{Action: "mount /proc", Errno: syscall.EPERM}}, fault.Internal},
-		{"program is missing", &InitError{report{Action: "start /app/sample", Errno: syscall.ENOENT}}, fault.Internal},
+		{"place is gone", &sandbox.InitError{Report: sandbox.Report{Action: "share /etc/resolv.conf", Errno: syscall.ENOENT}}, fault.Unavailable},
+		{"root is gone", &sandbox.InitError{Report: sandbox.Report{Action: "bind-mount the image root", Errno: syscall.ENOENT}}, fault.Unavailable},
+		{"not permitted", &sandbox.InitError{Report: sandbox.Report{Action: "mount /proc", Errno: syscall.EPERM}}, fault.Internal},
+		{"program is missing", &sandbox.InitError{Report: sandbox.Report{Action: "start /app/sample", Errno: syscall.ENOENT}}, fault.Internal},
 		{"of another kind", errors.New("a disk full of holes"), fault.Internal},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/slipway-cd/slipway/internal/sandbox"
 )
 
 // Init is the first process of a container: it sets up the mounts, drops all
@@ -29,12 +31,7 @@ func Init() {
 	if err == nil {
 		os.Exit(0) // it was a check
 	}
-	r := report{Action: "start", Text: err.Error()}
-	var at *initError
-	if errors.As(err, &at) {
-		r.Action, r.Text = at.action, at.err.Error()
-	}
-	_ = errors.As(err, &r.Errno)
+	r := sandbox.ReportOf(err)
 	_ = json.NewEncoder(status).Encode(r) // the parent is gone
 	os.Exit(125)
 }
@@ -43,14 +40,14 @@ func setup(request, status *os.File) error {
 	requests := json.NewDecoder(request)
 	var o initRequest
 	if err := requests.Decode(&o); err != nil {
-		return annotate("read the request (this command is internal to Slipway)", err)
+		return sandbox.Annotate("read the request (this command is internal to Slipway)", err)
 	}
 	if o.Network != nil {
 		syscall.CloseOnExec(5)
 		return serveNetwork(o, requests, status)
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return annotate("make the mounts private", err)
+		return sandbox.Annotate("make the mounts private", err)
 	}
 	if o.Check {
 		return checkMounts()
@@ -59,7 +56,7 @@ func setup(request, status *os.File) error {
 		return err
 	}
 	if err := unix.Sethostname([]byte(o.Spec.Name)); err != nil {
-		return annotate("set the host name", err)
+		return sandbox.Annotate("set the host name", err)
 	}
 	if err := dropPrivileges(o.Spec.User); err != nil {
 		return err
@@ -67,50 +64,36 @@ func setup(request, status *os.File) error {
 	if err := dieWithParent(request); err != nil {
 		return err
 	}
-	if err := loadSeccomp(); err != nil {
+	if err := sandbox.LoadSeccomp(); err != nil {
 		return err
 	}
-	return annotate("run "+o.Spec.Args[0], execService(o.Spec))
+	return sandbox.Annotate("run "+o.Spec.Args[0], execService(o.Spec))
 }
 
 func checkMounts() error {
 	if err := unix.Mount("tmpfs", "/tmp", "tmpfs", 0, ""); err != nil {
-		return annotate("mount a tmpfs", err)
+		return sandbox.Annotate("mount a tmpfs", err)
 	}
-	return annotate("mount /proc", unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""))
+	return sandbox.Annotate("mount /proc", unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""))
 }
 
 // dropPrivileges switches to the user and drops all capabilities for good.
 func dropPrivileges(u User) error {
-	for c := uintptr(0); c <= 63; c++ {
-		err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
-		if errors.Is(err, unix.EINVAL) {
-			break // no more capabilities in this kernel
-		}
-		if err != nil {
-			return annotate("drop the capability bounding set", err)
-		}
+	if err := sandbox.LimitCapabilities(); err != nil {
+		return err
 	}
 	if os.Geteuid() != u.UID {
 		if err := syscall.Setgroups([]int{}); err != nil {
-			return annotate("drop the supplementary groups", err)
+			return sandbox.Annotate("drop the supplementary groups", err)
 		}
 		if err := syscall.Setresgid(u.GID, u.GID, u.GID); err != nil {
-			return annotate(fmt.Sprintf("switch to group %d", u.GID), err)
+			return sandbox.Annotate(fmt.Sprintf("switch to group %d", u.GID), err)
 		}
 		if err := syscall.Setresuid(u.UID, u.UID, u.UID); err != nil {
-			return annotate(fmt.Sprintf("switch to user %d", u.UID), err)
+			return sandbox.Annotate(fmt.Sprintf("switch to user %d", u.UID), err)
 		}
 	}
-	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
-		return annotate("drop the ambient capabilities", err)
-	}
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var none [2]unix.CapUserData
-	if err := unix.Capset(&header, &none[0]); err != nil {
-		return annotate("drop all capabilities", err)
-	}
-	return annotate("forbid new privileges", unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+	return sandbox.KeepCapabilities()
 }
 
 // dieWithParent sets the parent death signal again, which changing the user
@@ -118,14 +101,14 @@ func dropPrivileges(u User) error {
 // closed, the parent is gone.
 func dieWithParent(request *os.File) error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
-		return annotate("set the parent death signal", err)
+		return sandbox.Annotate("set the parent death signal", err)
 	}
 	poll := []unix.PollFd{{Fd: int32(request.Fd()), Events: unix.POLLIN}}
 	if _, err := unix.Poll(poll, 0); err != nil && !errors.Is(err, unix.EINTR) {
-		return annotate("check that the supervisor is running", err)
+		return sandbox.Annotate("check that the supervisor is running", err)
 	}
 	if poll[0].Revents&unix.POLLHUP != 0 {
-		return annotate("check that the supervisor is running", errors.New("it has exited"))
+		return sandbox.Annotate("check that the supervisor is running", errors.New("it has exited"))
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/sandbox"
 )
 
 // hostFiles are shared with the container, as is the network.
@@ -91,47 +92,33 @@ func mountRootfs(s Spec) error {
 		}
 		root = copied
 	} else if err := unix.Mount(root, root, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
-		return annotate("bind-mount the image root", err)
+		return sandbox.Annotate("bind-mount the image root", err)
 	}
 	if err := unix.Mount("proc", root+"/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
-		return annotate("mount /proc", err)
+		return sandbox.Annotate("mount /proc", err)
 	}
 	if err := makeDev(root+"/dev", scratchOptions(s.Memory)); err != nil {
 		return err
 	}
 	if err := unix.Mount("tmpfs", root+"/tmp", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, scratchOptions(s.Memory)); err != nil {
-		return annotate("mount /tmp", err)
+		return sandbox.Annotate("mount /tmp", err)
 	}
 	for inside, outside := range sharedHostFiles(root) {
 		if err := bindReadOnly(outside, filepath.Join(root, inside)); err != nil {
-			return annotate("share /"+inside, err)
+			return sandbox.Annotate("share /"+inside, err)
 		}
 	}
 	if s.Model != "" {
 		if err := bindReadOnly(s.Model, root+"/model"); err != nil {
-			return annotate("mount the model", err)
+			return sandbox.Annotate("mount the model", err)
 		}
 	}
 	if !s.Writable {
-		if err := readOnly(root); err != nil {
-			return annotate("remount the image root read-only", err)
+		if err := sandbox.ReadOnly(root); err != nil {
+			return sandbox.Annotate("remount the image root read-only", err)
 		}
 	}
-	return pivotRoot(root)
-}
-
-// pivotRoot changes the root and unmounts the previous one.
-func pivotRoot(root string) error {
-	if err := unix.Chdir(root); err != nil {
-		return annotate("change to the image root", err)
-	}
-	if err := unix.PivotRoot(".", "."); err != nil {
-		return annotate("pivot the root", err)
-	}
-	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return annotate("unmount the host root", err)
-	}
-	return annotate("change to the new root", unix.Chdir("/"))
+	return sandbox.PivotRoot(root)
 }
 
 // scratchOptions are those of a container's /tmp and /dev/shm.
@@ -141,49 +128,34 @@ func scratchOptions(memory int64) string {
 
 func makeDev(dev, shm string) error {
 	if err := unix.Mount("tmpfs", dev, "tmpfs", unix.MS_NOSUID|unix.MS_NOEXEC, "mode=755,size=64k"); err != nil {
-		return annotate("mount /dev", err)
+		return sandbox.Annotate("mount /dev", err)
 	}
 	for _, name := range deviceNodes {
 		inside := dev + "/" + name
 		if err := os.WriteFile(inside, nil, 0o644); err != nil {
-			return annotate("create "+inside, err)
+			return sandbox.Annotate("create "+inside, err)
 		}
 		if err := unix.Mount("/dev/"+name, inside, "", unix.MS_BIND, ""); err != nil {
-			return annotate("bind-mount /dev/"+name, err)
+			return sandbox.Annotate("bind-mount /dev/"+name, err)
 		}
 	}
 	for name, to := range map[string]string{"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"} {
 		if err := os.Symlink(to, dev+"/"+name); err != nil {
-			return annotate("create /dev/"+name, err)
+			return sandbox.Annotate("create /dev/"+name, err)
 		}
 	}
 	if err := os.Mkdir(dev+"/shm", 0o755); err != nil {
-		return annotate("create /dev/shm", err)
+		return sandbox.Annotate("create /dev/shm", err)
 	}
 	if err := unix.Mount("tmpfs", dev+"/shm", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, shm); err != nil {
-		return annotate("mount /dev/shm", err)
+		return sandbox.Annotate("mount /dev/shm", err)
 	}
-	return annotate("remount /dev read-only", readOnly(dev))
+	return sandbox.Annotate("remount /dev read-only", sandbox.ReadOnly(dev))
 }
 
 func bindReadOnly(from, to string) error {
 	if err := unix.Mount(from, to, "", unix.MS_BIND, ""); err != nil {
 		return err
 	}
-	return readOnly(to)
-}
-
-// readOnly remounts a bind mount. In a user namespace its original flags are
-// locked and have to be repeated.
-func readOnly(path string) error {
-	var st unix.Statfs_t
-	if err := unix.Statfs(path, &st); err != nil {
-		return err
-	}
-	flags := uintptr(unix.MS_BIND | unix.MS_REMOUNT | unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV)
-	flags |= uintptr(st.Flags) & (unix.MS_NOEXEC | unix.MS_NOATIME | unix.MS_NODIRATIME)
-	if st.Flags&unix.ST_RELATIME != 0 {
-		flags |= unix.MS_RELATIME
-	}
-	return unix.Mount("", path, "", flags, "")
+	return sandbox.ReadOnly(to)
 }

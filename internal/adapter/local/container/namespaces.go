@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/slipway-cd/slipway/internal/sandbox"
 )
 
 // Namespaces is the runtime without dependencies: this program starts itself
@@ -66,7 +68,7 @@ func (n Namespaces) Check() error {
 	defer null.Close()
 	cmd, err := n.run(initRequest{Check: true, Spec: Spec{User: User{UID: 65532, GID: 65532}}}, null, func(int) {})
 	if err != nil {
-		return explainForbidden(err)
+		return sandbox.ExplainForbidden("create a container", err)
 	}
 	return cmd.Wait()
 }
@@ -107,7 +109,7 @@ func (n Namespaces) command(s Spec, out *os.File) *exec.Cmd {
 		Setsid:     true,
 		Pdeathsig:  syscall.SIGKILL,
 	}
-	if os.Geteuid() != 0 {
+	if !sandbox.IsRoot() {
 		// One user is mapped: this one to the user of the image. Since it is not
 		// user 0 inside, capabilities survive exec only as ambient ones.
 		attr.Cloneflags |= syscall.CLONE_NEWUSER
@@ -144,36 +146,17 @@ func handshake(pid int, o initRequest, request io.Writer, status io.Reader, onSt
 	if len(response) == 0 {
 		return nil
 	}
-	var r report
+	var r sandbox.Report
 	if err := json.Unmarshal(response, &r); err != nil {
 		return fmt.Errorf("read the status of the container: %s", strings.TrimSpace(string(response)))
 	}
-	return &InitError{r}
-}
-
-// report is the error of Init.
-type report struct {
-	Action string        `json:"doing"`
-	Errno  syscall.Errno `json:"errno"`
-	Text   string        `json:"text"`
-}
-
-// InitError is the error of a container's start.
-type InitError struct{ report }
-
-func (e *InitError) Error() string { return e.Action + ": " + e.Text }
-
-func (e *InitError) Unwrap() error {
-	if e.Errno == 0 {
-		return nil
-	}
-	return e.Errno
+	return &sandbox.InitError{Report: r}
 }
 
 // mountError is the error of a start. A mount that lacks its place, which was made
 // before, was removed by another program, too.
 func mountError(err error) error {
-	var at *InitError
+	var at *sandbox.InitError
 	if !errors.As(err, &at) || !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/sandbox"
 )
 
 // networks is a runtime that gives a container what only some need: a writable
@@ -46,7 +47,7 @@ type networkStatus struct {
 	Started *Started `json:"started,omitempty"` // the program may not begin yet
 	Running bool     `json:"running,omitempty"`
 	Exit    *Exit    `json:"exit,omitempty"`
-	report
+	sandbox.Report
 }
 
 // Start starts the container. See Runtime.
@@ -159,7 +160,7 @@ func (n networks) run(o networkRequest, port int, out *os.File, onStarted func(h
 // explainNoNetwork returns an error that says what a service with a fixed port can
 // do on a machine that forbids networks to this user.
 func explainNoNetwork(err error) error {
-	err = explainForbidden(fmt.Errorf("create a network namespace: %w", err))
+	err = sandbox.ExplainForbidden("create a container", fmt.Errorf("create a network namespace: %w", err))
 	if !fault.Is(err, fault.Denied) {
 		return err
 	}
@@ -172,7 +173,7 @@ func (n networks) command(u User, out *os.File) *exec.Cmd {
 	if n.pasta != "" {
 		attr.Pdeathsig = syscall.SIGTERM // see dieWith
 	}
-	if os.Geteuid() != 0 {
+	if !sandbox.IsRoot() {
 		attr.Cloneflags |= syscall.CLONE_NEWUSER
 		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: u.UID, HostID: os.Geteuid(), Size: 1}}
 		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: u.GID, HostID: os.Getegid(), Size: 1}}
@@ -197,7 +198,7 @@ func (b *Container) awaitStart(o initRequest, request io.Writer, onStarted func(
 		}
 		switch {
 		case now.Text != "":
-			return &InitError{now.report}
+			return &sandbox.InitError{Report: now.Report}
 		case now.Started != nil && len(now.Started.PIDs) > 0:
 			process, err := os.FindProcess(now.Started.PIDs[len(now.Started.PIDs)-1])
 			if err != nil {

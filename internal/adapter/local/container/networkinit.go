@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/slipway-cd/slipway/internal/sandbox"
 )
 
 // serveNetwork runs in the process that has a new network: it starts the container
@@ -27,7 +29,7 @@ func serveNetwork(o initRequest, request *json.Decoder, status io.Writer) error 
 	spawner := NewSpawner()
 	// bwrap refuses to run with capabilities, and nothing needs them any more.
 	if err := spawner.do(func() error { return unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) }); err != nil {
-		return annotate("drop the ambient capabilities", err)
+		return sandbox.Annotate("drop the ambient capabilities", err)
 	}
 	var inner Runtime = Namespaces{InitArgs: o.Network.InitArgs, Spawner: spawner}
 	if o.Network.Bubblewrap != "" {
@@ -55,11 +57,11 @@ func serveNetwork(o initRequest, request *json.Decoder, status io.Writer) error 
 
 // fromInside keeps what failed and the error number.
 func fromInside(err error) error {
-	var at *InitError
+	var at *sandbox.InitError
 	if errors.As(err, &at) {
-		return &initError{at.Action, &insideError{at.Text, at.Errno}}
+		return &sandbox.StepError{Action: at.Action, Err: &insideError{at.Text, at.Errno}}
 	}
-	return &initError{"start", err}
+	return &sandbox.StepError{Action: "start", Err: err}
 }
 
 type insideError struct {
@@ -81,21 +83,21 @@ func (e *insideError) Unwrap() error {
 func loopbackUp(port int) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return annotate("open a socket", err)
+		return sandbox.Annotate("open a socket", err)
 	}
 	defer unix.Close(fd)
 	device, err := unix.NewIfreq("lo")
 	if err != nil {
-		return annotate("bring up the loopback device", err)
+		return sandbox.Annotate("bring up the loopback device", err)
 	}
 	device.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
 	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, device); err != nil {
-		return annotate("bring up the loopback device", err)
+		return sandbox.Annotate("bring up the loopback device", err)
 	}
 	if port >= 1024 {
 		return nil
 	}
-	return annotate("permit port "+strconv.Itoa(port), os.WriteFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", []byte("0"), 0o644))
+	return sandbox.Annotate("permit port "+strconv.Itoa(port), os.WriteFile("/proc/sys/net/ipv4/ip_unprivileged_port_start", []byte("0"), 0o644))
 }
 
 // handOutSockets answers every request with a new socket of this network, until

@@ -3,11 +3,12 @@
 package container
 
 import (
-	"os"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/slipway-cd/slipway/internal/sandbox"
 )
 
 // limitUserProcesses sets the resource limit of a container's first process, which all
@@ -22,7 +23,7 @@ func limitUserProcesses(pid, limit int) error {
 // and before Linux 5.14 those of the user on the whole machine.
 func canLimitUserProcesses() bool {
 	var u unix.Utsname
-	if os.Geteuid() == 0 || unix.Uname(&u) != nil {
+	if sandbox.IsRoot() || unix.Uname(&u) != nil {
 		return false
 	}
 	major, rest, _ := strings.Cut(unix.ByteSliceToString(u.Release[:]), ".")

@@ -4,9 +4,9 @@ package container
 
 import (
 	"errors"
-	"os"
 
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/sandbox"
 )
 
 // The names of the runtimes.
@@ -23,7 +23,7 @@ const (
 // otherwise namespaces; root gets namespaces, which can switch to the user of the
 // image.
 func SelectRuntime(name, dir string, initArgs []string, spawner *Spawner) (Runtime, error) {
-	root := os.Geteuid() == 0
+	root := sandbox.IsRoot()
 	namespaces := Namespaces{InitArgs: initArgs, Spawner: spawner, Limiter: FindLimiter(root)}
 	selected, err := selectRuntime(name, dir, namespaces, root)
 	if err != nil {

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/slipway-cd/slipway/internal/sandbox"
 )
 
 // wayOut is pasta, by which a container with a network of its own reaches other
@@ -25,7 +27,7 @@ type wayOut struct {
 
 // findPasta returns the path of pasta, or "". It refuses to work for root.
 func findPasta() string {
-	if os.Geteuid() == 0 {
+	if sandbox.IsRoot() {
 		return ""
 	}
 	path, err := exec.LookPath("pasta")

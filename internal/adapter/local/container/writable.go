@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/slipway-cd/slipway/internal/sandbox"
 )
 
 // mountCopy mounts a private copy of the image root over it, which the user may
@@ -20,27 +22,27 @@ import (
 func mountCopy(rootfs string, u User) (string, error) {
 	image, err := os.Open(rootfs)
 	if err != nil {
-		return "", annotate("open the image root", err)
+		return "", sandbox.Annotate("open the image root", err)
 	}
 	defer image.Close()
 	if err := unix.Mount("tmpfs", rootfs, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"); err != nil {
-		return "", annotate("mount memory for the writable root", err)
+		return "", sandbox.Annotate("mount memory for the writable root", err)
 	}
 	root := rootfs + "/root"
 	for _, dir := range []string{root, rootfs + "/upper", rootfs + "/work"} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
-			return "", annotate("create "+dir, err)
+			return "", sandbox.Annotate("create "+dir, err)
 		}
 	}
 	memory, err := os.Open(rootfs)
 	if err != nil {
-		return "", annotate("open the memory for the writable root", err)
+		return "", sandbox.Annotate("open the memory for the writable root", err)
 	}
 	defer memory.Close()
 	// The image's path is hidden now, and commas in a path would end the option.
 	lower, above := fmt.Sprintf("/proc/self/fd/%d", image.Fd()), fmt.Sprintf("/proc/self/fd/%d", memory.Fd())
 	options := fmt.Sprintf("lowerdir=%s,upperdir=%s/upper,workdir=%s/work", lower, above, above)
-	isRoot := os.Geteuid() == 0
+	isRoot := sandbox.IsRoot()
 	if isRoot {
 		options += ",metacopy=on" // a new owner copies no content
 	} else {
@@ -53,7 +55,7 @@ func mountCopy(rootfs string, u User) (string, error) {
 	if err == nil && isRoot { // otherwise all belongs to the only user there is
 		err = chownTree(root, u)
 	}
-	return root, annotate("make a writable copy of the image root", err)
+	return root, sandbox.Annotate("make a writable copy of the image root", err)
 }
 
 // chownTree gives everything to the service's user: images are unpacked without

@@ -1,6 +1,6 @@
 //go:build linux
 
-package container
+package sandbox
 
 import (
 	"encoding/binary"
@@ -90,8 +90,8 @@ func seccompConditions(args []specs.LinuxSeccompArg) (all bpfseccomp.ArgumentCon
 	return all, nil
 }
 
-// seccompBytes is the program in the kernel's form, as bwrap reads it.
-func seccompBytes() ([]byte, error) {
+// SeccompProgram is the program in the kernel's form, as bwrap reads it.
+func SeccompProgram() ([]byte, error) {
 	program, err := seccompFilter()
 	if err != nil {
 		return nil, fmt.Errorf("make the filter of system calls: %w", err)
@@ -105,13 +105,13 @@ func seccompBytes() ([]byte, error) {
 	return raw, nil
 }
 
-// loadSeccomp forbids this thread, and what it executes, all system calls that a
+// LoadSeccomp forbids this thread, and what it executes, all system calls that a
 // service has no use for. It needs no_new_privs. A kernel without filters is told in
 // the service's log.
-func loadSeccomp() error {
-	raw, err := seccompBytes()
+func LoadSeccomp() error {
+	raw, err := SeccompProgram()
 	if err != nil {
-		return annotate("forbid system calls", err)
+		return Annotate("forbid system calls", err)
 	}
 	program := unix.SockFprog{Len: uint16(len(raw) / 8), Filter: (*unix.SockFilter)(unsafe.Pointer(&raw[0]))} //nolint:gosec // the kernel's interface
 	err = unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&program)), 0, 0)  //nolint:gosec // the same
@@ -119,5 +119,5 @@ func loadSeccomp() error {
 		fmt.Fprintln(os.Stderr, "slipway: this kernel has no seccomp filters: the service may make all system calls")
 		return nil
 	}
-	return annotate("forbid system calls", err)
+	return Annotate("forbid system calls", err)
 }
