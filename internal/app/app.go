@@ -51,6 +51,7 @@ type Dependencies struct {
 	// address until ctx ends; ready is called with the address.
 	ServeRegistry func(ctx context.Context, o RegistryOptions, ready func(addr string)) error
 	Shutdown      func(ctx context.Context) error // ends helpers that were kept warm between commands
+	CheckBox      func(ctx context.Context) error // why this machine can't run commands in a box; nil: it can
 	Close         func() error
 }
 

@@ -52,7 +52,7 @@ func (s *session) makePlan(ctx context.Context, t plan.Trigger, commit delivery.
 func (s *session) planFor(ctx context.Context, t plan.Trigger, env delivery.Environment, commit delivery.Commit) (plan.Plan, error) {
 	s.known = map[string]json.RawMessage{}
 	f := plan.Facts{Run: newRunID(s.app.Clock()), Commit: commit, CachedResult: s.cacheLookup(ctx, t.TrustClass()), ExistingResult: s.existingLookup(ctx)}
-	find := []func(context.Context, *plan.Facts, delivery.Environment) error{s.findDeployed, s.findTrustFiles}
+	find := []func(context.Context, *plan.Facts, delivery.Environment) error{s.findDeployed, s.findTrustFiles, s.findBox}
 	if t.Rollback || t.DeployOnly {
 		find = append(find, s.findGoodReleases) // reads the history: only for those who go by it
 	} else if s.project.Environments[env].From != "" {

@@ -136,21 +136,6 @@ func (s *session) checkTrusted(p plan.Plan) error {
 	return nil
 }
 
-// checkBoxed refuses to run commands of the repository where they have to run in a box.
-func (s *session) checkBoxed(p plan.Plan) error {
-	if len(s.policy.RequiresBox()) == 0 {
-		return nil
-	}
-	for _, spec := range p.Steps {
-		switch spec.Kind {
-		case step.Test, step.Train, step.Evaluate:
-			return fault.New(fault.Denied, "step %s runs a command of the repository, and the policy requires a box", spec.Name).
-				Hint("this version runs such commands as the user of Slipway; deploy with --deploy-only what was tested elsewhere, or take require: {box: true} out of the policy")
-		}
-	}
-	return nil
-}
-
 // checkKubeconfigs refuses kubeconfigs of slipway.yaml that the policy does not list.
 func (s *session) checkKubeconfigs() error {
 	allowed := s.policy.Kubeconfigs()

@@ -40,6 +40,7 @@ type session struct {
 
 	facts       plan.Facts                 // of the last plan
 	known       map[string]json.RawMessage // outputs of its cached steps, by step
+	noBox       error                      // why this machine can't run commands in a box, as far as planning found out
 	unavailable map[step.Kind]error        // why steps of a kind can't run here, as far as planning found out
 }
 

@@ -26,6 +26,7 @@ var unasked = map[string]string{
 	"internal/adapter/kubernetes/lease Lease.Guard": "makes a context",
 	"internal/adapter/kubernetes/render Render":     "reads manifests",
 
+	"internal/adapter/process Commands.CheckBox":      "runs a box of this program, and nothing in it",
 	"internal/adapter/local RunInternal":              "is a process of its own",
 	"internal/adapter/local Supervise":                "is a process of its own",
 	"internal/adapter/local Target.Anchor":            "reads a file",

@@ -56,7 +56,8 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	if err != nil {
 		return app.Dependencies{}, errors.Join(err, closeRecords())
 	}
-	ports.Commands, ports.Prober, ports.Metrics = process.NewCommands(process.Config{}), httpprobe.Prober{Token: local.ProbeToken(filepath.Join(w.Home, "local"))}, prometheus.New(os.Getenv(prometheus.TokenVariable))
+	commands := process.NewCommands(process.Config{Hide: process.Hidden(w.Repository, w.Home, w.Cache)})
+	ports.Commands, ports.Prober, ports.Metrics = commands, httpprobe.Prober{Token: local.ProbeToken(filepath.Join(w.Home, "local"))}, prometheus.New(os.Getenv(prometheus.TokenVariable))
 	ports.Images, ports.Artifacts, ports.ModelImages, ports.Attestations = registry, registry, registry, registry
 	ports.Signers, ports.Signatures = signer, signer
 	ports.Releases, ports.Deployments, ports.Approvals = store.Releases(), store.Deployments(), store.Approvals()
@@ -70,7 +71,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 		Runs: store.Runs(), Owners: store.Owners(), Log: ports.Log, Shared: state, Blobs: kept, Files: runFiles(state, w.Project), Cache: store.Cache(), Outbox: store.Outbox(),
 		Models: ports.Models, Artifacts: ports.Artifacts, Images: ports.Images, Releases: ports.Releases, Deployments: ports.Deployments, Approvals: ports.Approvals,
 		Source: git.Source{Dir: w.Repository, Also: w.Also}, Steps: steps, Targets: ports.Targets, Unused: slices.Concat(unusedListers(ports.Builders), unusedListers(ports.Targets)),
-		Reference: registry.Reference, Shutdown: stops, Trust: trust.Verifier{Attestations: registry, Signatures: signer},
+		Reference: registry.Reference, Shutdown: stops, CheckBox: commands.CheckBox, Trust: trust.Verifier{Attestations: registry, Signatures: signer},
 		GenerateKey: sigstore.Generate, CopyRecords: store.Copy, Maintenance: store.Maintenance(),
 		Close: func() error { return errors.Join(closers(), closeRecords()) },
 		ServeRegistry: func(ctx context.Context, o app.RegistryOptions, ready func(addr string)) error {

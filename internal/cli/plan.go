@@ -94,6 +94,7 @@ func (c *Command) printPlan(p app.PlanView) {
 		rows = append(rows, []string{s.Name, string(s.Action), needs, s.Reason})
 	}
 	c.printTable("STEP ACTION NEEDS WHY", rows)
+	c.printBox(p.Box)
 	for _, warning := range p.Warnings {
 		fmt.Fprintf(c.Stdout, "warning: %s\n", render.Indent(warning))
 	}
@@ -102,6 +103,19 @@ func (c *Command) printPlan(p app.PlanView) {
 		c.printExisting(p.Existing)
 	}
 	c.printChanges(p)
+}
+
+// printBox prints what the commands of the repository run in.
+func (c *Command) printBox(b app.Box) {
+	switch {
+	case b.Kind == "":
+	case b.Reason != "":
+		fmt.Fprintf(c.Stdout, "box: %s, commands run as this user: %s\n", b.Kind, render.Indent(b.Reason))
+	case b.Kind == app.NoBox:
+		fmt.Fprintf(c.Stdout, "box: %s, commands run as this user\n", b.Kind)
+	default:
+		fmt.Fprintf(c.Stdout, "box: %s, commands see no other process, no home and no state\n", b.Kind)
+	}
 }
 
 // printProblems lists what would make the run fail, and what to do.

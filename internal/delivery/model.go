@@ -38,6 +38,7 @@ type Lineage struct {
 	Training Digest  `json:"training,omitempty"` // key of the training step's inputs
 	AddedBy  Actor   `json:"added_by,omitzero"`  // of one that was made elsewhere: no run trained it
 	Why      string  `json:"why,omitempty"`      // it was added
+	Box      string  `json:"box,omitempty"`      // that the training ran in; empty: none
 	Unknown  Unknown `json:"-"`
 }
 

@@ -18,7 +18,7 @@ func (pl *planner) tests() ([]string, error) {
 		name := "test." + t.Name
 		names = append(names, name)
 		pl.addCached(step.Spec{Name: name, Kind: step.Test, Timeout: cmp.Or(t.Timeout, testTimeout)}, in, step.TestParams{
-			Run: t.Run, Dir: t.Dir, Env: t.Env, Report: t.Report, AllowEmpty: t.AllowEmpty, Python: t.Python.Params(),
+			Run: t.Run, Dir: t.Dir, Env: t.Env, Report: t.Report, AllowEmpty: t.AllowEmpty, Python: t.Python.Params(), Box: pl.boxOf(nil),
 		})
 	}
 	return names, nil

@@ -45,6 +45,9 @@ type Facts struct {
 	TrustFiles map[string]string // content of the files that the environment's trust names, by their paths
 	SmokeFiles map[string]string // and of those that its smoke checks send
 
+	BoxKind step.BoxKind // that commands of the repository are to run in
+	Box     Box          // that they run in on this machine
+
 	// CachedResult finds the result that a cacheable step would get from the cache;
 	// given holds the outputs of the steps that it reads (spec.Reads).
 	// Nil: nothing is cached.

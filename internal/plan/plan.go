@@ -34,5 +34,6 @@ type Plan struct {
 	Skip        string               `json:"skip,omitempty"`     // why there is nothing to do
 	Repairs     delivery.ReleaseID   `json:"repairs,omitempty"`  // what is deployed; only the live state differs from its record
 	Warnings    []string             `json:"warnings,omitempty"` // what people should know before it runs
+	Box         Box                  `json:"box,omitzero"`       // of its commands, if it has any
 	Steps       []step.Spec          `json:"steps"`              // every need before its giver's users
 }

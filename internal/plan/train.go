@@ -19,7 +19,7 @@ func (pl *planner) train(tests []string) error {
 	data, key := pl.data()
 	pl.addCached(step.Spec{
 		Name: trainStep, Kind: step.Train, Needs: tests, SkipCache: pl.trigger.Retrain, Timeout: cmp.Or(model.Train.Timeout, trainTimeout),
-	}, in, step.TrainParams{Run: model.Train.Run, Dir: model.Train.Dir, Env: model.Train.Env, Data: data, DataDigest: key, Python: model.Train.Python.Params()})
+	}, in, step.TrainParams{Run: model.Train.Run, Dir: model.Train.Dir, Env: model.Train.Env, Data: data, DataDigest: key, Python: model.Train.Python.Params(), Box: pl.boxOf(model.Train.On)})
 
 	if err := pl.evaluate(data, key); err != nil {
 		return err
@@ -50,7 +50,7 @@ func (pl *planner) evaluate(data []string, key delivery.Digest) error {
 		return err
 	}
 	pl.addCached(spec, in, step.EvaluateParams{
-		Run: e.Run, Dir: e.Dir, Env: e.Env, Data: data, DataDigest: key, Gates: e.Gates, RowsMetric: e.Rows, Python: e.Python.Params(), Note: doubts.Note,
+		Run: e.Run, Dir: e.Dir, Env: e.Env, Data: data, DataDigest: key, Gates: e.Gates, RowsMetric: e.Rows, Python: e.Python.Params(), Note: doubts.Note, Box: pl.boxOf(e.On),
 	}, trainStep)
 	return nil
 }

@@ -78,6 +78,9 @@ func (f ModelFacts) provenance() (Provenance, error) {
 		external["command"] = f.Lineage.Command
 	}
 	internal := map[string]any{"job": f.Lineage.Job, "run": string(f.Lineage.Run)}
+	if f.Lineage.Box != "" {
+		internal["box"] = f.Lineage.Box
+	}
 	if len(f.Metrics) > 0 {
 		internal["metrics"] = map[string]any(f.Metrics)
 	}

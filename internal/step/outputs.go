@@ -16,6 +16,8 @@ type TestOutput struct {
 	Failures []TestFailure `json:"failures,omitempty"`
 
 	FlakyTests []string `json:"flaky_tests,omitempty"` // names
+
+	Box BoxKind `json:"box,omitempty"` // that the command ran in; empty: none
 }
 
 // TestFailure is one test that failed.
@@ -91,6 +93,7 @@ type TrainOutput struct {
 
 	Command string          `json:"command,omitempty"` // as configured, with its templates
 	Inputs  delivery.Digest `json:"inputs,omitempty"`  // of the train step
+	Box     BoxKind         `json:"box,omitempty"`     // that the command ran in; empty: none
 }
 
 // EvaluateOutput is the output of an evaluate step.
@@ -101,6 +104,8 @@ type EvaluateOutput struct {
 	// GateResults depend on the model alone, not on the champion: they become
 	// part of the release.
 	GateResults []delivery.GateResult `json:"gates,omitempty"`
+
+	Box BoxKind `json:"box,omitempty"` // that the command ran in; empty: none
 
 	Unknown delivery.Unknown `json:"-"`
 }

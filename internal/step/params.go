@@ -61,6 +61,17 @@ func (p PythonParams) LockKind() string {
 	return path.Base(p.Lock)
 }
 
+// BoxKind is what a command of the repository runs in. The empty one is no box: it runs
+// as the user of Slipway, with all that this user may do.
+type BoxKind string
+
+// The kinds. A result with AutoBox is the same for machines that can make a box and for
+// those that can't; its output has OwnBox if there was one.
+const (
+	OwnBox  BoxKind = "own" // see port.Box
+	AutoBox BoxKind = "auto"
+)
+
 // TestParams configures a test step. Run is a template; see job.Vars.
 type TestParams struct {
 	Run        string            `json:"run"`
@@ -69,6 +80,7 @@ type TestParams struct {
 	Report     ReportFormat      `json:"report,omitempty"`
 	AllowEmpty bool              `json:"allow_empty,omitempty"` // a report without tests passes
 	Python     *PythonParams     `json:"python,omitempty"`
+	Box        BoxKind           `json:"box,omitempty"`
 }
 
 // BuildParams configures a build step, with Go or with a Dockerfile.
@@ -137,6 +149,7 @@ type TrainParams struct {
 	DataDigest delivery.Digest   `json:"data_digest,omitempty"`
 
 	Python *PythonParams `json:"python,omitempty"`
+	Box    BoxKind       `json:"box,omitempty"`
 }
 
 // EvaluateParams configures an evaluate step: a command, or a file with metrics among
@@ -153,6 +166,7 @@ type EvaluateParams struct {
 	Note       string            `json:"note,omitempty"` // about where the metrics come from: part of every gate's evidence
 
 	Python *PythonParams `json:"python,omitempty"`
+	Box    BoxKind       `json:"box,omitempty"`
 }
 
 // RegisterParams configures a register step.

@@ -22,6 +22,7 @@ import (
 type Config struct {
 	Grace time.Duration // between SIGTERM and SIGKILL; default 5 s
 	Drain time.Duration // for what a command left running in the background; default 2 s
+	Hide  []string      // absolute folders that a command in a box does not see
 }
 
 // Commands fulfils port.Commands. Safe for concurrent use.
@@ -51,7 +52,10 @@ func (r *Commands) Run(ctx context.Context, c port.Command, out io.Writer) (port
 	if info, err := os.Stat(c.Dir); err != nil || !info.IsDir() {
 		return port.Exit{}, fault.New(fault.Invalid, "run %s: folder %s not found", abbreviate(c.Run), c.Dir)
 	}
-	p, err := startCommand(c, out, flock.Inherited(ctx))
+	p, err := r.start(c, out, flock.Inherited(ctx))
+	if fault.Is(err, fault.Denied) {
+		return port.Exit{}, err
+	}
 	if err != nil {
 		return port.Exit{}, fault.New(fault.Unavailable, "run %s", abbreviate(c.Run)).Cause(err)
 	}
@@ -105,11 +109,11 @@ type runningCommand struct {
 // killed before, the read fails, and the command never starts.
 const barrierScript = `read -r _ <&3 || exit 125; exec 3<&-; exec /bin/sh -c "$1"`
 
-// startCommand starts the command. The thread that starts a process must live as long
+// start starts the command. The thread that starts a process must live as long
 // as the process: the kernel sends the parent-death signal when that thread ends. The
 // watchdog inherits the locks, and the command does not: a daemon that left the group
 // would hold them for ever.
-func startCommand(c port.Command, out io.Writer, locks []*os.File) (*runningCommand, error) {
+func (r *Commands) start(c port.Command, out io.Writer, locks []*os.File) (*runningCommand, error) {
 	p := &runningCommand{cmd: exec.Command("/bin/sh", "-c", barrierScript, "sh", c.Run), ended: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Env = c.Dir, append([]string{}, c.Env...)
 	p.cmd.SysProcAttr = commandAttr()
@@ -120,6 +124,11 @@ func startCommand(c port.Command, out io.Writer, locks []*os.File) (*runningComm
 	defer barrier.Close()
 	defer release.Close()
 	p.cmd.ExtraFiles = []*os.File{barrier}
+	boxed, err := r.intoBox(c.Box, p.cmd)
+	if err != nil {
+		return nil, err
+	}
+	defer boxed.close()
 	output, err := p.connectOutput(out)
 	if err != nil {
 		return nil, err
@@ -146,6 +155,11 @@ func startCommand(c port.Command, out io.Writer, locks []*os.File) (*runningComm
 		return nil, err
 	}
 	p.watchdog = startWatchdog(p.cmd.Process.Pid, locks)
+	if err := boxed.ready(); err != nil {
+		<-p.ended
+		p.drain(r.c.Drain)
+		return nil, err
+	}
 	_, _ = io.WriteString(release, "go\n") // a command that is gone already has an exit code
 	return p, nil
 }

@@ -35,6 +35,9 @@ type jobSpec struct {
 	Output  string        `json:"output"` // path of the first output
 
 	Outputs map[string]string `json:"outputs,omitempty"` // URIs by name; records of older versions have none
+
+	Box  *port.Box `json:"box,omitempty"`
+	Hide []string  `json:"hide,omitempty"` // from a job in a box
 }
 
 // startRecord records who runs the job. A process is named by its ID, when it started,

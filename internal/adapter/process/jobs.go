@@ -24,6 +24,7 @@ type Jobs struct {
 	// Secret reports which values of a job's environment must not get into its log;
 	// nil: none. The runner masks them, see RunJobProcess.
 	Secret func(value string) bool
+	Hide   []string // absolute folders that a job in a box does not see
 
 	dir    string
 	runner []string // command line of the runner, without the job's folder
@@ -115,7 +116,7 @@ func wasStarted(folder string) bool {
 
 // startJob empties the job's outputs and starts its runner.
 func (j *Jobs) startJob(folder string, job port.Job) error {
-	s := jobSpec{Name: job.Name, Run: job.Command.Run, Dir: job.Command.Dir, Timeout: job.Command.Timeout, Outputs: job.Outputs}
+	s := jobSpec{Name: job.Name, Run: job.Command.Run, Dir: job.Command.Dir, Timeout: job.Command.Timeout, Outputs: job.Outputs, Box: job.Command.Box, Hide: j.Hide}
 	for _, name := range slices.Sorted(maps.Keys(job.Outputs)) {
 		path, err := port.FilePath(job.Outputs[name])
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/process"
+	"github.com/slipway-cd/slipway/internal/adapter/process/box"
 	"github.com/slipway-cd/slipway/internal/flock"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
@@ -24,10 +25,15 @@ import (
 
 // TestMain lets the test's binary be a job's runner, and processes to be killed.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == box.Command {
+		os.Exit(box.Run(os.Args[2:]))
+	}
 	if len(os.Args) > 2 {
 		switch os.Args[1] {
 		case "job-runner":
 			os.Exit(process.RunJobProcess(os.Args[2:], hide))
+		case "boxed":
+			runBoxed(os.Args[2:])
 		case "submit":
 			submit(os.Args[2], os.Args[3])
 		case "run":

@@ -93,7 +93,8 @@ func runMasked(folder string, s jobSpec, environment jobEnvironment, mask func([
 func runJob(folder string, s jobSpec, env []string, log io.Writer) endRecord {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	exit, err := NewCommands(Config{}).Run(ctx, port.Command{Run: s.Run, Dir: s.Dir, Env: append(slices.Clone(env), jobVariable+"="+folder), Timeout: s.Timeout}, log)
+	command := port.Command{Run: s.Run, Dir: s.Dir, Env: append(slices.Clone(env), jobVariable+"="+folder), Timeout: s.Timeout, Box: s.Box}
+	exit, err := NewCommands(Config{Hide: s.Hide}).Run(ctx, command, log)
 	// Processes that left the group, but not the job, end with it.
 	leftErr := endProcesses(context.Background(), folder, startRecord{}, time.Second)
 	out := endRecord{Exit: exit, Ended: time.Now().UTC()}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/slipway-cd/slipway/internal/atomicfile"
@@ -52,6 +53,9 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
+	if w.Box, err = job.BoxHere(ctx, s.Commands, r, w.Box); err != nil {
+		return step.Result{}, err
+	}
 	path, failed, err := s.evaluation(ctx, r, w, model)
 	if err != nil || failed != nil {
 		return resultOrZero(failed), err
@@ -66,7 +70,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if trouble := checkRows(metrics, w.RowsMetric); trouble != "" {
 		return unavailableResult(r, "rows", fault.New(fault.Unavailable, "%s", trouble)), nil
 	}
-	out := step.EvaluateOutput{Metrics: metrics}
+	out := step.EvaluateOutput{Metrics: metrics, Box: w.Box}
 	if out.Dir, err = s.store(ctx, r, model.Dir, path); err != nil {
 		return step.Result{}, fmt.Errorf("evaluate: store the model with its metrics: %w", err)
 	}
@@ -160,7 +164,10 @@ func (s Step) runEvaluation(ctx context.Context, r step.Request, w step.Evaluate
 	if err != nil {
 		return "", nil, err
 	}
-	python, err := venv.Manager{Commands: s.Commands, Clock: s.Clock}.Ensure(ctx, r, venv.Spec{Python: w.Python, Checkout: checkout, Environ: j.Command.Env})
+	if j.Command.Box, err = job.InBox(ctx, r, w.Box, checkout, append(slices.Clone(w.Data), model.Dir)...); err != nil {
+		return "", nil, err
+	}
+	python, err := venv.Manager{Commands: s.Commands, Clock: s.Clock}.Ensure(ctx, r, venv.Spec{Python: w.Python, Checkout: checkout, Environ: j.Command.Env, Box: j.Command.Box})
 	if err != nil && venv.IsFinal(ctx, err) {
 		res := step.FailWith(fmt.Errorf("evaluate: %w", err))
 		return "", &res, nil
@@ -168,7 +175,7 @@ func (s Step) runEvaluation(ctx context.Context, r step.Request, w step.Evaluate
 	if err != nil {
 		return "", nil, fmt.Errorf("evaluate: %w", err)
 	}
-	j.Command.Env = python.Environ(j.Command.Env)
+	j.Command.Env, j.Command.Box = python.Environ(j.Command.Env), python.InBox(j.Command.Box)
 	r.Progress("evaluating as job %s", j.Name)
 	last := &job.TailWriter{To: r.Log}
 	done, err := job.Runner{Jobs: s.Jobs}.Run(ctx, j, last)

@@ -44,12 +44,18 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
+	if w.Box, err = job.BoxHere(ctx, s.Commands, r, w.Box); err != nil {
+		return step.Result{}, err
+	}
+	if c.Box, err = job.InBox(ctx, r, w.Box, checkout); err != nil {
+		return step.Result{}, err
+	}
 	maker := venv.Manager{Commands: s.Commands, Clock: s.Clock}
-	python, err := maker.Ensure(ctx, r, venv.Spec{Python: w.Python, Checkout: checkout, Environ: c.Env})
+	python, err := maker.Ensure(ctx, r, venv.Spec{Python: w.Python, Checkout: checkout, Environ: c.Env, Box: c.Box})
 	if err != nil {
 		return environmentFailed(ctx, err)
 	}
-	c.Env = python.Environ(c.Env)
+	c.Env, c.Box = python.Environ(c.Env), python.InBox(c.Box)
 	return s.run(ctx, r, w, c, report, location{root: checkout, dir: c.Dir})
 }
 
@@ -134,6 +140,7 @@ func (s Step) run(ctx context.Context, r step.Request, w step.TestParams, c port
 // conclude combines exit code and report into the result, the exit code first.
 func conclude(w step.TestParams, exit port.Exit, found tally, trouble error, last string) (step.Result, error) {
 	out := found.tested()
+	out.Box = w.Box
 	result, err := step.Succeed(out.summary(w.Report), out.TestOutput)
 	if err != nil {
 		return step.Result{}, err

@@ -50,14 +50,20 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	python, err := venv.Manager{Commands: s.Commands, Clock: s.Clock}.Ensure(ctx, r, venv.Spec{Python: w.Python, Checkout: checkout, Environ: j.Command.Env})
+	if w.Box, err = job.BoxHere(ctx, s.Commands, r, w.Box); err != nil {
+		return step.Result{}, err
+	}
+	if j.Command.Box, err = job.InBox(ctx, r, w.Box, checkout, w.Data...); err != nil {
+		return step.Result{}, err
+	}
+	python, err := venv.Manager{Commands: s.Commands, Clock: s.Clock}.Ensure(ctx, r, venv.Spec{Python: w.Python, Checkout: checkout, Environ: j.Command.Env, Box: j.Command.Box})
 	if err != nil && venv.IsFinal(ctx, err) {
 		return step.FailWith(fmt.Errorf("train: %w", err)), nil
 	}
 	if err != nil {
 		return step.Result{}, fmt.Errorf("train: %w", err)
 	}
-	j.Command.Env = python.Environ(j.Command.Env)
+	j.Command.Env, j.Command.Box = python.Environ(j.Command.Env), python.InBox(j.Command.Box)
 	r.Progress("training as job %s", j.Name)
 	last := &job.TailWriter{To: r.Log}
 	done, err := job.Runner{Jobs: s.Jobs}.Run(ctx, j, last)
@@ -138,7 +144,7 @@ func (s Step) store(ctx context.Context, r step.Request, w step.TrainParams, j p
 	}
 	return step.Succeed("model "+files.Short(), step.TrainOutput{
 		Dir: dir, Files: files, Data: data, Job: j.Name, Commit: r.Commit.SHA,
-		Command: w.Run, Inputs: r.Spec.Inputs,
+		Command: w.Run, Inputs: r.Spec.Inputs, Box: w.Box,
 	})
 }
 

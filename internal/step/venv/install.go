@@ -20,6 +20,7 @@ import (
 
 // install creates the environment at env.
 func (p runner) install(ctx context.Context, r step.Request, e recipe, env string) error {
+	p.box = p.writing(filepath.Dir(env))
 	from := slices.Concat(e.files.names, e.with.Packages)
 	r.Logf("creating a Python environment from %s (%s)", strings.Join(from, ", "), e.tool)
 	r.Progress("installing %s with %s", e.what(), e.tool)
@@ -162,7 +163,7 @@ func (e recipe) packageArguments() string {
 // URLs may contain.
 func (p runner) run(ctx context.Context, log io.Writer, what string, c port.Command) (said string, ok bool, err error) {
 	out := newInstallerOutput(log)
-	c.Dir, c.Env = p.dir, p.environ
+	c.Dir, c.Env, c.Box = p.dir, p.environ, p.box
 	exit, err := p.Commands.Run(ctx, c, out)
 	out.Close()
 	switch {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,17 @@ type runner struct {
 	Manager
 	dir     string // absolute
 	environ []string
+	box     *port.Box // nil: none
+}
+
+// writing returns the installer's box, in which it writes to one more folder.
+func (p runner) writing(folder string) *port.Box {
+	if p.box == nil {
+		return nil
+	}
+	with := *p.box
+	with.Write = append(slices.Clone(with.Write), folder)
+	return &with
 }
 
 // tool is the installer, and the interpreter that it installs for.
@@ -175,7 +187,7 @@ const probeTimeout = time.Minute
 // output returns what a command prints on standard output, or "" if it fails.
 func (p runner) output(ctx context.Context, run string) (string, error) {
 	var out bytes.Buffer
-	c := port.Command{Run: "exec 2>/dev/null\n" + run, Dir: p.dir, Env: p.environ, Timeout: probeTimeout}
+	c := port.Command{Run: "exec 2>/dev/null\n" + run, Dir: p.dir, Env: p.environ, Timeout: probeTimeout, Box: p.box}
 	exit, err := p.Commands.Run(ctx, c, &out)
 	if err != nil {
 		return "", fmt.Errorf("look for Python: %w", err)

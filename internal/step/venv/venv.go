@@ -9,6 +9,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -35,6 +36,7 @@ type Spec struct {
 	Python   *step.PythonParams // nil: no environment
 	Checkout string             // absolute folder of the commit's tree
 	Environ  []string           // of the command, complete; the installer uses it too
+	Box      *port.Box          // of the command; the installer runs in one like it
 }
 
 // Ensure finds or creates the environment, below the request's CacheDir. What
@@ -51,7 +53,7 @@ func (m Manager) Ensure(ctx context.Context, r step.Request, w Spec) (Env, error
 	if err != nil {
 		return Env{}, err
 	}
-	p := runner{Manager: m, dir: filepath.Join(w.Checkout, filepath.FromSlash(filepath.Dir(file))), environ: installerEnviron(w.Environ)}
+	p := runner{Manager: m, dir: filepath.Join(w.Checkout, filepath.FromSlash(filepath.Dir(file))), environ: installerEnviron(w.Environ), box: w.Box}
 	t, err := p.detectTool(ctx, *w.Python)
 	if err != nil {
 		return Env{}, err
@@ -84,6 +86,16 @@ func (e Env) Environ(list []string) []string {
 		return append(out, "PATH="+path, "CONDA_PREFIX="+e.Dir)
 	}
 	return append(out, "PATH="+path, "VIRTUAL_ENV="+e.Dir)
+}
+
+// InBox returns the box with the environment in it.
+func (e Env) InBox(b *port.Box) *port.Box {
+	if b == nil || e.Dir == "" {
+		return b
+	}
+	with := *b
+	with.Read = append(slices.Clone(b.Read), e.Dir)
+	return &with
 }
 
 // IsFinal reports whether an error with an environment is a result of the step,
