@@ -102,7 +102,8 @@ type observation struct {
 	since           time.Time
 }
 
-// tryAcquire takes the lease if it is free; otherwise it returns the holder.
+// tryAcquire takes the lease if it is free; otherwise it returns the holder. One that
+// would not expire in any sensible time is fault.Conflict.
 func (l *Lease) tryAcquire(ctx context.Context, observed *observation) (holder string, err error) {
 	requested := l.opts.Clock()
 	current, err := read(ctx, l.client, l.opts.Name)
@@ -126,7 +127,23 @@ func (l *Lease) tryAcquire(ctx context.Context, observed *observation) (holder s
 	case current.holder() == "" || expired:
 		return "", l.write(ctx, current, requested, current.transitions()+1)
 	}
-	return current.describe(), nil
+	return current.describe(), l.checkDuration(current)
+}
+
+// maxForeignDuration is the longest time for which the lease of another run is believed
+// without a renewal. A run of Slipway takes it for 20 s at a time; whoever takes it for
+// hours keeps everybody out.
+const maxForeignDuration = 5 * time.Minute
+
+// checkDuration refuses to wait for a lease that does not expire in any sensible time.
+func (l *Lease) checkDuration(current *object) error {
+	longest := max(maxForeignDuration, l.opts.Timing.LeaseDuration)
+	if current.duration() <= longest {
+		return nil
+	}
+	return fault.New(fault.Conflict, "acquire the lock %s in %s: %s claims it for %s without a renewal, and Slipway takes it for %s; %s",
+		l.opts.Name, l.client, current.describe(), current.duration(), l.opts.Timing.LeaseDuration, current.lastWriter()).
+		Hint("find out who that is; then free the environment: `kubectl -n %s delete lease %s`", l.client.Namespace(), l.opts.Name)
 }
 
 // errTaken means that another run was quicker.

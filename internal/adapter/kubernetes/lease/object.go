@@ -2,6 +2,7 @@ package lease
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -61,6 +62,20 @@ func (o *object) describe() string {
 		text += " on " + textline.Printable(host, maxName)
 	}
 	return text
+}
+
+// lastWriter names who wrote the lease last, as the API server has recorded it.
+func (o *object) lastWriter() string {
+	writer, at := "", time.Time{}
+	for _, m := range o.GetManagedFields() {
+		if m.Time != nil && !m.Time.Time.Before(at) {
+			writer, at = m.Manager, m.Time.Time
+		}
+	}
+	if writer == "" {
+		return "the API server does not report who wrote it"
+	}
+	return fmt.Sprintf("last written by %s at %s", textline.Printable(writer, maxName), at.UTC().Format(time.RFC3339))
 }
 
 // maxName is how much is shown of what others wrote into the lease, in characters.
