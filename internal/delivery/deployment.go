@@ -54,6 +54,7 @@ type Deployment struct {
 	StartedAt   time.Time       `json:"started_at"`
 	ServingAt   time.Time       `json:"serving_at,omitzero"`
 	EndedAt     time.Time       `json:"ended_at,omitzero"`
+	Unsigned    bool            `json:"unsigned,omitempty"` // of a history that no trusted key has signed: pending
 	Unknown     Unknown         `json:"-"`
 }
 

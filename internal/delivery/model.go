@@ -53,7 +53,8 @@ type ModelVersion struct {
 	DecidedActor Actor       `json:"decided_actor,omitzero"`
 	DecidedAt    time.Time   `json:"decided_at,omitzero"`
 	Why          string      `json:"why,omitempty"`
-	Unknown      Unknown     `json:"-"` // see ModelDocument
+	Unsigned     bool        `json:"unsigned,omitempty"` // of a history that no trusted key has signed
+	Unknown      Unknown     `json:"-"`                  // see ModelDocument
 }
 
 // ModelDecision approves or rejects a model version. A later one revises it; all of

@@ -143,7 +143,8 @@ type ReleaseRecord struct {
 	CreatedAt   time.Time   `json:"created_at"`
 	Run         RunID       `json:"run"` // that made it first
 	Quarantined *Quarantine `json:"quarantined,omitempty"`
-	Unknown     Unknown     `json:"-"` // see ReleaseDocument
+	Unsigned    bool        `json:"unsigned,omitempty"` // of a history that no trusted key has signed: pending
+	Unknown     Unknown     `json:"-"`                  // see ReleaseDocument
 }
 
 // WithOrigin returns the record with its origin: records of form 1 hold it in the
@@ -179,7 +180,8 @@ type Quarantine struct {
 	Config *Configuration `json:"config,omitempty"`
 	Inputs Inputs         `json:"inputs,omitzero"` // with Config
 
-	Unknown Unknown `json:"-"`
+	Unsigned bool    `json:"unsigned,omitempty"` // of a history that no trusted key has signed: it holds nothing
+	Unknown  Unknown `json:"-"`
 }
 
 // LogHeading comes before the last lines of a log in a cause of more than one line.

@@ -15,7 +15,8 @@ import (
 type DeploymentStore interface {
 	// Begin records that a release is being deployed, replacing the current one
 	// unless d.Replaced names another. Called again for the same run, release and
-	// environment it returns the first record.
+	// environment it returns the first record, unless that is Unsigned and d is not:
+	// then d takes its place, and its state stays.
 	Begin(ctx context.Context, d delivery.Deployment) (delivery.Deployment, error)
 	// Accept makes the deployment the environment's current one, and the one before
 	// Replaced. Idempotent; one that has ended otherwise is fault.Conflict.

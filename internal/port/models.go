@@ -51,6 +51,8 @@ type ModelImporter interface {
 	// Import keeps a version as another registry made it: number, metrics and
 	// decision. Importing it again adds its decision if that is later than the newest
 	// one here and differs from it. A number that belongs to other content here, or
-	// content that has another number here, is fault.Conflict.
+	// content that has another number here, is fault.Conflict. An Unsigned version is
+	// pending approval whatever was decided on it, and stays so until it is decided on
+	// here; a trusted one of its number or content, and Register, take its place.
 	Import(ctx context.Context, m delivery.ModelVersion) error
 }

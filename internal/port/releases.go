@@ -17,7 +17,9 @@ type ReleaseStore interface {
 	Save(ctx context.Context, r delivery.Release, o delivery.Origin) (delivery.ReleaseRecord, error)
 	// Import keeps a release that another machine recorded under the name that it
 	// has there, also if this machine has the same content under another one. A
-	// record whose name is not that of its content is fault.Corrupt.
+	// record whose name is not that of its content is fault.Corrupt. An Unsigned one
+	// changes nothing that is known already; a trusted one, and Save, take the place
+	// of an Unsigned one.
 	Import(ctx context.Context, r delivery.ReleaseRecord) (delivery.ReleaseRecord, error)
 	// Get returns a release; fault.NotFound if there is none. A record whose
 	// content does not match its digest is fault.Corrupt.

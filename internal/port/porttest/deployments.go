@@ -19,6 +19,7 @@ func TestDeployments(t *testing.T, fresh func(t *testing.T) (open func() port.De
 	t.Run("ends", func(t *testing.T) { testDeploymentEnds(t, fresh(t)()) })
 	t.Run("end refuses", func(t *testing.T) { testEndRefuses(t, fresh(t)()) })
 	t.Run("environments", func(t *testing.T) { testEnvironments(t, fresh(t)()) })
+	t.Run("unsigned", func(t *testing.T) { testUnsignedDeployment(t, fresh(t)()) })
 	t.Run("filter", func(t *testing.T) { testDeploymentFilter(t, fresh(t)()) })
 	t.Run("pages", func(t *testing.T) { testDeploymentPages(t, fresh(t)()) })
 	t.Run("another handle", func(t *testing.T) { testDeploymentsPersist(t, fresh(t)) })

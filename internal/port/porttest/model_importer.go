@@ -14,6 +14,7 @@ import (
 func TestModelImporter(t *testing.T, fresh func(t *testing.T) (open func() port.ModelRegistry)) {
 	t.Run("numbers", func(t *testing.T) { testModelNumbers(t, fresh(t)) })
 	t.Run("import", func(t *testing.T) { testImport(t, fresh(t)()) })
+	t.Run("unsigned", func(t *testing.T) { testUnsignedModel(t, fresh(t)()) })
 }
 
 func importer(t *testing.T, m port.ModelRegistry) port.ModelImporter {

@@ -24,6 +24,8 @@ func TestReleases(t *testing.T, fresh func(t *testing.T) (open func() port.Relea
 	t.Run("quarantine of configurations", func(t *testing.T) { testQuarantineConfigurations(t, fresh(t)()) })
 	t.Run("quarantine of parts", func(t *testing.T) { testQuarantineParts(t, fresh(t)()) })
 	t.Run("import", func(t *testing.T) { testImportRelease(t, fresh(t)()) })
+	t.Run("unsigned", func(t *testing.T) { testUnsignedRelease(t, fresh(t)()) })
+	t.Run("unsigned, then trusted", func(t *testing.T) { testTrustedReleaseTakesOver(t, fresh(t)()) })
 	t.Run("list", func(t *testing.T) { testListReleases(t, fresh(t)()) })
 	t.Run("pages", func(t *testing.T) { testReleasePages(t, fresh(t)()) })
 	t.Run("quarantine", func(t *testing.T) { testQuarantine(t, fresh(t)()) })

@@ -37,9 +37,11 @@ func (s deployments) Begin(ctx context.Context, d delivery.Deployment) (out deli
 			VALUES (?1, ?2, ?3, ?4, ?5, ?6,
 				coalesce(nullif(?7, ''), (SELECT release FROM deployments WHERE project = ?1 AND environment = ?2 AND state = ?8), ''),
 				?9, ?10, ?11, ?12, ?13, 0, 0, ?14, ?15)
-			ON CONFLICT (project, run, release, environment) DO NOTHING`,
+			ON CONFLICT (project, run, release, environment) DO UPDATE SET let_in_by = excluded.let_in_by, actor = excluded.actor,
+				reason = excluded.reason, sha = excluded.sha, config = excluded.config, inputs = excluded.inputs, extra = excluded.extra
+				WHERE coalesce(json_extract(deployments.extra, '$.unsigned'), 0) AND NOT coalesce(json_extract(excluded.extra, '$.unsigned'), 0)`,
 			s.project, s.machine.stored(d.Environment), d.Release, d.Run, delivery.Deploying, d.By, d.Replaced, delivery.Serving, d.Reason,
-			d.Commit, config, inputs, nanos(d.StartedAt), actorJSON(d.Actor), d.Unknown.Object())
+			d.Commit, config, inputs, nanos(d.StartedAt), actorJSON(d.Actor), extraOf(d.Unknown, d.Unsigned))
 		if err != nil {
 			return err
 		}

@@ -33,6 +33,10 @@ func (s models) Decide(ctx context.Context, ref delivery.ModelRef, d delivery.Mo
 		if err := s.addDecision(ctx, tx, out.ModelRef, d); err != nil {
 			return err
 		}
+		if _, err := tx.ExecContext(ctx, "UPDATE models SET extra = "+trusted+" WHERE project = ? AND grp = ? AND version = ? AND "+unsigned,
+			s.project, ref.Group, ref.Version); err != nil {
+			return err
+		}
 		out, err = s.find(ctx, tx, ref.Group, ref.Version)
 		return err
 	})

@@ -46,7 +46,8 @@ func (s models) Register(ctx context.Context, group string, artifact delivery.Di
 	err = s.change(ctx, fmt.Sprintf("register a model in %s", group), func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO models (project, grp, version, digest, metrics, lineage, created_at)
 			SELECT ?1, ?2, coalesce(max(version), 0) + 1, ?3, ?4, ?5, ?6 FROM models WHERE project = ?1 AND grp = ?2
-			ON CONFLICT (project, grp, digest) DO NOTHING`,
+			ON CONFLICT (project, grp, digest) DO UPDATE SET metrics = excluded.metrics, lineage = excluded.lineage,
+				created_at = excluded.created_at, extra = json_remove(models.extra, '$.unsigned') WHERE coalesce(json_extract(models.extra, '$.unsigned'), 0)`,
 			s.project, group, artifact, string(numbers), string(origin), nanos(s.clock()))
 		if err != nil {
 			return err
@@ -72,22 +73,38 @@ func (s models) Import(ctx context.Context, m delivery.ModelVersion) error {
 		return fmt.Errorf("write the lineage of model %s: %w", m.ModelRef, err)
 	}
 	return s.change(ctx, fmt.Sprintf("adopt model %s", m.ModelRef), func(tx *sql.Tx) error {
+		if err := s.dropUnsigned(ctx, tx, m); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO models (project, grp, version, digest, metrics, lineage, created_at, extra)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			s.project, m.Group, m.Version, m.Digest, string(numbers), string(origin), nanos(m.CreatedAt), m.Unknown.Object())
+			s.project, m.Group, m.Version, m.Digest, string(numbers), string(origin), nanos(m.CreatedAt), extraOf(m.Unknown, m.Unsigned))
 		if err != nil {
 			return err
 		}
 		here, err := s.find(ctx, tx, m.Group, m.Version)
-		if err == nil && here.Digest == m.Digest {
-			return s.importDecision(ctx, tx, here, m)
-		}
-		if err != nil && !fault.Is(err, fault.NotFound) {
+		switch {
+		case err != nil && !fault.Is(err, fault.NotFound):
 			return err
+		case err == nil && here.Digest == m.Digest && m.Unsigned:
+			return nil // what was decided there counts for nothing
+		case err == nil && here.Digest == m.Digest:
+			return s.importDecision(ctx, tx, here, m)
 		}
 		return fault.New(fault.Conflict, "adopt model %s: two registries have given that number, or its content another one", m.ModelRef).
 			Hint("register the models of %s on one machine only", m.Group)
 	})
+}
+
+// dropUnsigned removes what an unsigned history has given the number or the content of a
+// version that is trusted. It has no decision: one makes it trusted.
+func (s models) dropUnsigned(ctx context.Context, tx *sql.Tx, m delivery.ModelVersion) error {
+	if m.Unsigned {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `DELETE FROM models WHERE project = ? AND grp = ? AND (version = ? OR digest = ?) AND `+unsigned,
+		s.project, m.Group, m.Version, m.Digest)
+	return err
 }
 
 // Get implements port.ModelRegistry.

@@ -46,6 +46,9 @@ func (s releases) Import(ctx context.Context, r delivery.ReleaseRecord) (out del
 	if id != r.ID {
 		return out, fault.New(fault.Corrupt, "import release %s: its content is that of %s", r.ID, id)
 	}
+	if r.Release.Objects != "" && r.Release.Schema >= delivery.ReleaseForm && r.Release.Manifests != delivery.DigestOf([]byte(r.Release.Objects)) {
+		return out, fault.New(fault.Corrupt, "import release %s: its objects are not those that its name stands for", r.ID)
+	}
 	return s.save(ctx, r.WithOrigin(), false)
 }
 
@@ -70,13 +73,21 @@ func (s releases) save(ctx context.Context, given delivery.ReleaseRecord, merged
 				return err
 			}
 		}
+		if !given.Unsigned {
+			if err := s.replaceUnsigned(ctx, tx, id, r, digest, string(canonical), content); err != nil {
+				return err
+			}
+		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO releases (project, id, seq, digest, canonical, content, image, model, run, created_at, extra)
 			VALUES (?1, ?2, (SELECT coalesce(max(seq), 0) + 1 FROM releases WHERE project = ?1), ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING`,
-			s.project, id, digest, string(canonical), content, r.Image.Digest, r.ModelDigest(), o.Run, nanos(s.clock()), given.Unknown.Object())
+			s.project, id, digest, string(canonical), content, r.Image.Digest, r.ModelDigest(), o.Run, nanos(s.clock()), extraOf(given.Unknown, given.Unsigned))
 		if err != nil {
 			return err
 		}
-		if r.Schema >= delivery.ReleaseForm {
+		if out, err = s.find(ctx, tx, id); err != nil {
+			return err
+		}
+		if r.Schema >= delivery.ReleaseForm && (out.Unsigned || !given.Unsigned) {
 			if err := s.addOrigin(ctx, tx, id, r, o); err != nil {
 				return err
 			}
@@ -92,10 +103,24 @@ func (s releases) save(ctx context.Context, given delivery.ReleaseRecord, merged
 	return out, err
 }
 
+// replaceUnsigned puts what is trusted in the place of a record that an unsigned history
+// has under the name: the content is the same, but not where its image and model lie, and
+// what is known about its making.
+func (s releases) replaceUnsigned(ctx context.Context, tx *sql.Tx, id delivery.ReleaseID, r delivery.Release, digest delivery.Digest, canonical string, content delivery.Digest) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM origins WHERE project = ?1 AND release = ?2
+		AND EXISTS (SELECT 1 FROM releases WHERE project = ?1 AND id = ?2 AND `+unsigned+`)`, s.project, id)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE releases SET digest = ?, canonical = ?, content = ?, image = ?, model = ?, extra = `+trusted+
+		" WHERE project = ? AND id = ? AND "+unsigned, digest, canonical, content, r.Image.Digest, r.ModelDigest(), s.project, id)
+	return err
+}
+
 // sameContent returns the name of the first record with the content, or else the
 // name that the release would get.
 func (s releases) sameContent(ctx context.Context, tx *sql.Tx, content delivery.Digest, id delivery.ReleaseID) (delivery.ReleaseID, error) {
-	err := tx.QueryRowContext(ctx, "SELECT id FROM releases WHERE project = ? AND content = ? ORDER BY seq LIMIT 1", s.project, content).Scan(&id)
+	err := tx.QueryRowContext(ctx, "SELECT id FROM releases WHERE project = ? AND content = ? AND NOT "+unsigned+" ORDER BY seq LIMIT 1", s.project, content).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return id, nil
 	}

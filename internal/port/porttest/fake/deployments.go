@@ -22,8 +22,13 @@ func (r deployments) Begin(_ context.Context, d delivery.Deployment) (delivery.D
 	if err != nil {
 		return delivery.Deployment{}, err
 	}
-	for _, known := range r.deployments {
+	for i, known := range r.deployments {
 		if known.Run == d.Run && known.Release == d.Release && known.Environment == d.Environment {
+			if known.Unsigned && !d.Unsigned {
+				known.By, known.Actor, known.Reason, known.Commit, known.Config, known.Inputs = d.By, d.Actor, d.Reason, d.Commit, d.Config, d.Inputs
+				known.Unsigned, known.Unknown = false, d.Unknown
+				r.deployments[i] = known
+			}
 			return known, nil
 		}
 	}

@@ -81,7 +81,7 @@ func (c *HistoryStore) SaveHistory(_ context.Context, h port.History) error {
 	}
 	h.Releases = slices.Clone(h.Releases)
 	for i, r := range h.Releases {
-		if n := slices.IndexFunc(before.Releases, func(b delivery.ReleaseRecord) bool { return b.ID == r.ID }); n >= 0 {
+		if n := slices.IndexFunc(before.Releases, func(b delivery.ReleaseRecord) bool { return b.ID == r.ID }); n >= 0 && (r.Unsigned || !before.Releases[n].Unsigned) {
 			h.Releases[i] = before.Releases[n]
 			h.Releases[i].Quarantined = r.Quarantined
 		}

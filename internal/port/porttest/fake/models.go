@@ -28,8 +28,12 @@ func (r models) Register(_ context.Context, group string, artifact delivery.Dige
 		return delivery.ModelVersion{}, fault.New(fault.Invalid, "register a model: group %q, artifact %q", group, artifact)
 	}
 	version := 1
-	for _, m := range r.models {
+	for i, m := range r.models {
 		if m.Group == group && m.Digest == artifact {
+			if m.Unsigned {
+				m.Metrics, m.Lineage, m.CreatedAt, m.Unsigned = metrics, lineage, time.Now().UTC(), false
+				r.models[i] = m
+			}
 			return m, nil
 		}
 		if m.Group == group {
@@ -54,10 +58,15 @@ func (r models) Import(_ context.Context, m delivery.ModelVersion) error {
 	if m.Group == "" || m.Version < 1 || !m.Digest.Valid() {
 		return fault.New(fault.Invalid, "import model %s with artifact %q", m.ModelRef, m.Digest)
 	}
+	if !m.Unsigned {
+		r.models = slices.DeleteFunc(r.models, func(known delivery.ModelVersion) bool {
+			return known.Unsigned && known.Group == m.Group && (known.Version == m.Version || known.Digest == m.Digest)
+		})
+	}
 	for i, known := range r.models {
 		sameNumber, same := known.Group == m.Group && known.Version == m.Version, known.Group == m.Group && known.Digest == m.Digest
 		if sameNumber && same {
-			if m.Status != delivery.PendingApproval && m.Status != known.Status && m.DecidedAt.After(known.DecidedAt) {
+			if !m.Unsigned && m.Status != delivery.PendingApproval && m.Status != known.Status && m.DecidedAt.After(known.DecidedAt) {
 				r.decide(i, importedDecision(m))
 			}
 			return nil
@@ -69,7 +78,7 @@ func (r models) Import(_ context.Context, m delivery.ModelVersion) error {
 	pending := m
 	pending.Status, pending.DecidedBy, pending.DecidedActor, pending.DecidedAt, pending.Why = delivery.PendingApproval, "", delivery.Actor{}, time.Time{}, ""
 	r.models = append(r.models, pending)
-	if m.Status != delivery.PendingApproval {
+	if m.Status != delivery.PendingApproval && !m.Unsigned {
 		r.decide(len(r.models)-1, importedDecision(m))
 	}
 	return nil
@@ -114,7 +123,7 @@ func (r models) Decide(_ context.Context, ref delivery.ModelRef, d delivery.Mode
 func (r models) decide(i int, d delivery.ModelDecision) delivery.ModelVersion {
 	m := &r.models[i]
 	d.Revises = m.Status
-	m.Status, m.DecidedBy, m.DecidedActor, m.DecidedAt, m.Why = d.Status, d.By.String(), d.By, d.At, d.Why
+	m.Status, m.DecidedBy, m.DecidedActor, m.DecidedAt, m.Why, m.Unsigned = d.Status, d.By.String(), d.By, d.At, d.Why, false
 	if r.decisions == nil {
 		r.decisions = map[string][]delivery.ModelDecision{}
 	}

@@ -35,6 +35,9 @@ func (r releases) Import(_ context.Context, rel delivery.ReleaseRecord) (deliver
 	if _, _, id, err := release.Canonical(rel.Release); err != nil || id != rel.ID {
 		return delivery.ReleaseRecord{}, fault.New(fault.Corrupt, "import release %s: its content is that of %s", rel.ID, id)
 	}
+	if given := rel.Release; given.Objects != "" && given.Schema >= delivery.ReleaseForm && given.Manifests != delivery.DigestOf([]byte(given.Objects)) {
+		return delivery.ReleaseRecord{}, fault.New(fault.Corrupt, "import release %s: its objects are not those that its name stands for", rel.ID)
+	}
 	return r.save(rel.WithOrigin(), false)
 }
 
@@ -48,16 +51,20 @@ func (r releases) save(given delivery.ReleaseRecord, merged bool) (delivery.Rele
 		o.CreatedAt = time.Now().UTC()
 	}
 	i := slices.IndexFunc(r.releases, func(s delivery.ReleaseRecord) bool {
-		return s.ID == id || merged && sameContent(s.Release, rel)
+		return s.ID == id || merged && !s.Unsigned && sameContent(s.Release, rel)
 	})
+	if i >= 0 && r.releases[i].Unsigned && !given.Unsigned {
+		r.releases[i].Release, r.releases[i].Digest, r.releases[i].Unsigned = rel, digest, false
+		r.origins = slices.DeleteFunc(r.origins, func(o origin) bool { return o.release == id })
+	}
 	if i < 0 {
-		saved := delivery.ReleaseRecord{ID: id, Digest: digest, Release: rel, Run: o.Run, CreatedAt: time.Now().UTC(), Unknown: given.Unknown}
+		saved := delivery.ReleaseRecord{ID: id, Digest: digest, Release: rel, Run: o.Run, CreatedAt: time.Now().UTC(), Unsigned: given.Unsigned, Unknown: given.Unknown}
 		r.releases, i = append(r.releases, saved), len(r.releases)
 		if rel.Schema < delivery.ReleaseForm {
 			r.releases[i] = saved.WithOrigin()
 		}
 	}
-	if rel.Schema == delivery.ReleaseForm && !slices.Contains(r.origins, origin{r.releases[i].ID, o.Run}) {
+	if rel.Schema == delivery.ReleaseForm && (r.releases[i].Unsigned || !given.Unsigned) && !slices.Contains(r.origins, origin{r.releases[i].ID, o.Run}) {
 		r.origins = append(r.origins, origin{r.releases[i].ID, o.Run})
 		r.releases[i].Origin = o
 	}
