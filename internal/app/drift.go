@@ -35,7 +35,7 @@ func (s *session) drift(ctx context.Context, target port.Target, d delivery.Depl
 // release is on its way in.
 func (s *session) fillDrift(ctx context.Context, st *Status, target port.Target) error {
 	d, ok, err := s.deps.Deployments.Current(ctx, st.Environment)
-	if err != nil || !ok || st.InProgress != nil {
+	if err != nil || !ok || st.InProgress != nil || d.Unsigned {
 		return err
 	}
 	saved, err := s.deps.Releases.Get(ctx, d.Release)
@@ -50,7 +50,7 @@ func (s *session) fillDrift(ctx context.Context, st *Status, target port.Target)
 
 // findDrift looks up how what is live differs from what was deployed.
 func (s *session) findDrift(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
-	if f.Serving == nil {
+	if f.Serving == nil || f.Serving.Unsigned || f.ServingRelease.Unsigned {
 		return nil
 	}
 	target, err := s.target(env)

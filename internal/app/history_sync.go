@@ -41,6 +41,15 @@ func (s *session) importHistory(ctx context.Context, env delivery.Environment, t
 	if err := s.copyRecords(ctx); err != nil {
 		return err
 	}
+	if remote, err = s.withoutForeign(ctx, env, target, remote); err != nil {
+		return err
+	}
+	return s.importRecords(ctx, env, remote)
+}
+
+// importRecords imports what a history has and the records lack, and what is trusted there
+// and pending here.
+func (s *session) importRecords(ctx context.Context, env delivery.Environment, remote port.History) error {
 	if err := s.importModels(ctx, env, remote.Models); err != nil {
 		return err
 	}
@@ -49,14 +58,14 @@ func (s *session) importHistory(ctx context.Context, env delivery.Environment, t
 		return err
 	}
 	for _, d := range slices.Backward(remote.Deployments) { // the oldest first
-		if d.State == delivery.Deploying || d.StartedAt.Before(serving.ServingAt) {
+		if d.State == delivery.Deploying || d.StartedAt.Before(serving.ServingAt) && !serving.Unsigned {
 			continue // its own run records what is in progress
 		}
 		known, _, err := s.deps.Deployments.List(ctx, port.DeploymentFilter{Environment: env, Run: d.Run, Release: d.Release}, port.Page{Limit: 1})
 		if err != nil {
 			return err
 		}
-		if len(known) > 0 {
+		if len(known) > 0 && (!known[0].Unsigned || d.Unsigned) {
 			continue
 		}
 		if err := s.importDeployment(ctx, remote, d); err != nil {
@@ -75,7 +84,7 @@ func (s *session) importModels(ctx context.Context, env delivery.Environment, mo
 		var err error
 		if ok {
 			err = importer.Import(ctx, m)
-		} else {
+		} else if !m.Unsigned {
 			err = s.compareModel(ctx, m)
 		}
 		switch {
@@ -134,7 +143,7 @@ func (s *session) importDeployment(ctx context.Context, remote port.History, d d
 // or of the one that it rolled back, which the local records may list as good.
 func (s *session) importQuarantines(ctx context.Context, remote port.History, d delivery.Deployment) error {
 	for _, r := range remote.Releases {
-		if q := r.Quarantined; q == nil || r.ID != d.Release && q.Run != d.Run {
+		if q := r.Quarantined; q == nil || q.Unsigned || r.Unsigned || r.ID != d.Release && q.Run != d.Run {
 			continue
 		}
 		if _, err := s.deps.Releases.Import(ctx, r); fault.Is(err, fault.Corrupt) {
@@ -150,5 +159,8 @@ func (s *session) importQuarantines(ctx context.Context, remote port.History, d 
 }
 
 func (s *session) notifyImported(d delivery.Deployment) {
+	if d.Unsigned {
+		return // what is pending is reported as a whole
+	}
 	s.notice(d.Environment, "imported from the history of "+string(d.Environment)+": run "+string(d.Run)+" by "+d.By+" deployed "+string(d.Release))
 }

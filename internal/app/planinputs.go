@@ -97,6 +97,7 @@ func (s *session) findDeployed(ctx context.Context, f *plan.Facts, env delivery.
 	if !s.deploys(env) {
 		return nil
 	}
+	f.Pending = s.pending[env]
 	d, ok, err := s.deps.Deployments.Current(ctx, env)
 	if err != nil || !ok {
 		return err
@@ -114,7 +115,7 @@ func (s *session) findDeployed(ctx context.Context, f *plan.Facts, env delivery.
 	}
 	if ref := r.Release.Model; ref != nil {
 		m, err := s.deps.Models.Get(ctx, ref.Group, ref.Version)
-		if fault.Is(err, fault.NotFound) || err == nil && m.Digest != ref.Digest {
+		if fault.Is(err, fault.NotFound) || err == nil && (m.Digest != ref.Digest || m.Unsigned) {
 			return nil // another machine registered it: its metrics are not known here
 		}
 		if err != nil {
@@ -193,7 +194,7 @@ func (s *session) findGood(ctx context.Context, env delivery.Environment, suits 
 		if err != nil {
 			return d, nil, err
 		}
-		if r.Quarantined != nil {
+		if r.Quarantined != nil || d.Unsigned || r.Unsigned {
 			continue
 		}
 		if revoked, err := s.isRevoked(ctx, r.Release.Model); err != nil {
@@ -218,7 +219,7 @@ func (s *session) findSource(ctx context.Context, f *plan.Facts, _ delivery.Envi
 			return err
 		}
 	}
-	if f.ServingRelease == nil {
+	if f.ServingRelease == nil || f.ServingRelease.Unsigned {
 		return nil
 	}
 	paths, err := s.deps.Source.Changed(ctx, f.ServingRelease.Origin.Tree, f.Commit.Tree)

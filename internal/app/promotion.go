@@ -35,6 +35,9 @@ func (s *session) findAccepted(ctx context.Context, f *plan.Facts, env delivery.
 		if err != nil {
 			return err
 		}
+		if d.Unsigned || r.Unsigned {
+			continue
+		}
 		a := plan.Acceptance{Release: r, Commit: cmp.Or(d.Commit, r.Origin.Commit)}
 		switch {
 		case isOf(r, d, f.Commit) || d.Release == skipped:

@@ -36,7 +36,8 @@ type session struct {
 
 	policy       policy.Policy
 	policyPlaces []PolicyPlace
-	trigger      plan.Trigger // of the last plan
+	trigger      plan.Trigger                 // of the last plan
+	pending      map[delivery.Environment]int // records of a target's history that no trusted key has signed, as it was read last
 
 	facts       plan.Facts                 // of the last plan
 	known       map[string]json.RawMessage // outputs of its cached steps, by step
@@ -139,7 +140,7 @@ func (a *App) openSession(ctx context.Context, place Workspace, preview bool) (*
 		place.ModelRegistry = project.Model.Registry
 	}
 	s := &session{app: a, workspace: place, project: project, preview: preview, unavailable: map[step.Kind]error{}, policy: rules, policyPlaces: places}
-	s.workspace.Secrets = s.secrets()
+	s.workspace.Secrets, s.workspace.HistoryKeys = s.secrets(), s.historyKeys
 	s.redactor = redact.FromEnviron(a.Environ, s.workspace.Secrets...)
 	if s.deps, err = a.Factory(ctx, s.workspace); err != nil {
 		return nil, err

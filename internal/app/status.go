@@ -47,6 +47,9 @@ func (s *session) status(ctx context.Context, env delivery.Environment) (Status,
 	if err := s.syncHistory(ctx, env); err != nil {
 		st.Notes = append(st.Notes, err.Error()) // continue with the local records
 	}
+	if n := s.pending[env]; n > 0 {
+		st.Notes = append(st.Notes, pendingNote(env, n))
+	}
 	history, _, err := s.deps.Deployments.List(ctx, port.DeploymentFilter{Environment: env}, port.Page{Limit: maxHistory})
 	if err != nil {
 		return st, err
@@ -99,6 +102,7 @@ func (s *session) fillServing(ctx context.Context, st *Status) error {
 	st.Release, st.Commit, st.Dirty, st.Model = d.Release, cmp.Or(d.Commit, saved.Origin.Commit), saved.Origin.Dirty, r.Model
 	st.Image = ImageStatus{Reference: s.deps.Reference(r.Image), Digest: r.Image.Digest}
 	st.Since, st.By, st.Actor, st.Replaced = d.ServingAt, d.By, d.Actor, d.Replaced
+	st.Unsigned = d.Unsigned || saved.Unsigned
 	return nil
 }
 

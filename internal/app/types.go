@@ -73,6 +73,7 @@ type Status struct {
 	By          string               `json:"by"`
 	Actor       delivery.Actor       `json:"actor,omitzero"` // who that is; none if several approved it
 	Replaced    delivery.ReleaseID   `json:"replaced"`
+	Unsigned    bool                 `json:"unsigned,omitempty"` // pending: it is known from a history only that no trusted key has signed
 	Health      delivery.Health      `json:"health"`
 	Notes       []string             `json:"notes,omitempty"`
 

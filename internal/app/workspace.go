@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 )
 
 // Workspace is the location of a project.
@@ -30,6 +31,8 @@ type Workspace struct {
 	ModelRegistry config.Registry  // that the project names; empty: the default
 	Also          []string         // globs of files beside Repository that belong to the service
 	Secrets       []string         // values that no log may show
+
+	HistoryKeys func(delivery.Environment) (port.HistoryKeys, error) // of the project, for what is recorded beside a deployment
 }
 
 // findWorkspace looks for slipway.yaml in the folder of the command and those above it.

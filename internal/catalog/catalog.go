@@ -47,11 +47,12 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	openEmbedded := embedded.Lazy(filepath.Join(w.Home, "registry"))
 	kept := openBlobs(state)
 	registry := oci.New(oci.Config{Embedded: openEmbedded, Blobs: kept})
+	signer := sigstore.New(sigstore.Config{Cache: filepath.Join(w.Home, "sigstore")})
 	host := extension.Host{
+		HistoryKeys: w.HistoryKeys, Signers: signer, Signatures: signer,
 		Repository: w.Repository, Home: w.Home, Cache: w.Cache, Executable: self, Version: version, LookupEnv: os.LookupEnv, Clock: time.Now,
 		Images: registry, Artifacts: registry, Models: store.Models(), ScanArchives: scanArchives(store, kept), ContainsSecret: redact.FromEnviron(os.Environ(), w.Secrets...).Contains,
 	}
-	signer := sigstore.New(sigstore.Config{Cache: filepath.Join(w.Home, "sigstore")})
 	ports, stops, closers, err := construct(set, host, w)
 	if err != nil {
 		return app.Dependencies{}, errors.Join(err, closeRecords())

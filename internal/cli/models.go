@@ -29,7 +29,11 @@ func (c *Command) models() *cobra.Command {
 		}
 		var rows [][]string
 		for _, m := range all {
-			rows = append(rows, []string{m.String(), string(m.Status), formatMetrics(m.Metrics), m.Digest.Short(), m.DecidedBy, m.Why})
+			status := string(m.Status)
+			if m.Unsigned {
+				status += ", unsigned history"
+			}
+			rows = append(rows, []string{m.String(), status, formatMetrics(m.Metrics), m.Digest.Short(), m.DecidedBy, m.Why})
 		}
 		c.printTable("MODEL STATUS METRICS DIGEST BY WHY", rows)
 		return nil

@@ -40,6 +40,9 @@ func (c *Command) releaseRow(r delivery.ReleaseRecord) []string {
 	if r.Release.Model != nil {
 		model = r.Release.Model.String()
 	}
+	if r.Unsigned {
+		state = "pending: unsigned history"
+	}
 	if r.Quarantined != nil {
 		state = "quarantined: " + r.Quarantined.Summary()
 	}

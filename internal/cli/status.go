@@ -144,6 +144,9 @@ func (c *Command) addServing(b *block, st app.Status) {
 		commit += " (uncommitted changes)"
 	}
 	b.addField(8, "commit", commit)
+	if st.Unsigned {
+		b.addField(3, "pending", "no trusted key has signed the record of "+string(st.Release))
+	}
 	b.addField(3, "image", shortImage(st.Image))
 	if st.Instance != "" {
 		b.addField(2, "instance", fmt.Sprintf("%s: with the overrides of %s", st.Instance, st.Environment))

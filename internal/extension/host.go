@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -23,6 +24,12 @@ type Host struct {
 	Models    port.ModelRegistry // the embedded one
 
 	ScanArchives port.ScanArchives // shared with other machines; nil: none
+
+	// HistoryKeys returns the project's keys for what is recorded beside the deployments
+	// of an environment; nil: it has none.
+	HistoryKeys func(delivery.Environment) (port.HistoryKeys, error)
+	Signers     port.SignerFactory
+	Signatures  port.Verifier
 
 	ContainsSecret func(text string) bool
 }

@@ -117,7 +117,7 @@ func (pl *planner) changeReason(in input) string {
 // requested, or when something outside the commit changed.
 func (pl *planner) skipReason() string {
 	f := pl.facts
-	if f.Serving == nil || f.ServingRelease == nil || f.Changed == nil || len(f.Changed.Paths) == 0 ||
+	if f.Serving == nil || f.Serving.Unsigned || f.ServingRelease == nil || f.Changed == nil || len(f.Changed.Paths) == 0 ||
 		pl.trigger.Retrain || pl.trigger.Rebuild || pl.trigger.Until != "" || !pl.modelUnchanged() {
 		return ""
 	}

@@ -24,6 +24,7 @@ type Facts struct {
 
 	Serving        *delivery.Deployment    // in the environment
 	ServingRelease *delivery.ReleaseRecord // what it serves
+	Pending        int                     // records of the environment's history that no trusted key has signed
 	Held           *delivery.Deployment    // of the environment, newer than what serves: it failed, and kept the traffic
 	NotServing     bool                    // the target does not run it, or all of it is down
 	Drift          []port.Drift            // of what is live from what was deployed

@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/step"
 )
 
 // promote plans the way of a release that exists.
@@ -20,7 +21,7 @@ func (pl *planner) promote() error {
 		return fault.New(fault.NotFound, "no accepted release to deploy").
 			Hint("deploy a commit first with `slipway run`")
 	}
-	if err := checkNotQuarantined(*r); err != nil {
+	if err := pl.checkUsable(*r); err != nil {
 		return err
 	}
 	pl.useCommitOf(*r)
@@ -35,7 +36,7 @@ func (pl *planner) promoteAccepted() error {
 	if err != nil {
 		return err
 	}
-	if err := checkNotQuarantined(r); err != nil {
+	if err := pl.checkUsable(r); err != nil {
 		return err
 	}
 	if pl.serves(r) {
@@ -51,7 +52,7 @@ func (pl *planner) promoteAccepted() error {
 // overrides. What overridden manifests become is left to the deployment.
 func (pl *planner) serves(r delivery.ReleaseRecord) bool {
 	f, over := pl.facts, pl.overrides()
-	if f.Serving == nil || f.Serving.Release != r.ID || f.NotServing || len(f.Drift) > 0 || f.Unfinished || pl.trigger.Until != "" {
+	if f.Serving == nil || f.Serving.Unsigned || f.Serving.Release != r.ID || f.NotServing || len(f.Drift) > 0 || f.Unfinished || pl.trigger.Until != "" {
 		return false
 	}
 	if over.IsZero() {
@@ -101,7 +102,11 @@ func (pl *planner) useCommitOf(r delivery.ReleaseRecord) {
 	}
 }
 
-func checkNotQuarantined(r delivery.ReleaseRecord) error {
+// checkUsable refuses a release that is quarantined, or that no trusted key has signed.
+func (pl *planner) checkUsable(r delivery.ReleaseRecord) error {
+	if r.Unsigned {
+		return step.UnsignedError(r.ID, pl.plan.Environment)
+	}
 	q := r.Quarantined
 	if q == nil {
 		return nil

@@ -8,7 +8,10 @@ import (
 
 // rollback plans a rollback: forward to a release that was good.
 func (pl *planner) rollback() error {
-	serving := pl.facts.Serving
+	serving, pending := pl.facts.Serving, pl.facts.Pending
+	if serving == nil && pending > 0 {
+		return step.UnsignedHistoryError(pending, pl.plan.Environment)
+	}
 	if serving == nil {
 		return fault.New(fault.Conflict, "nothing is deployed in %s, so it cannot be rolled back", pl.plan.Environment).
 			Hint("deploy the newest accepted release with `slipway run --deploy-only`")
@@ -23,13 +26,15 @@ func (pl *planner) rollback() error {
 		}
 	}
 	switch {
+	case r == nil && pending > 0:
+		return step.UnsignedHistoryError(pending, pl.plan.Environment)
 	case r == nil:
 		return fault.New(fault.NotFound, "no accepted release before %s in %s", serving.Release, pl.plan.Environment).
 			Hint("pass one with --to; see `slipway releases`")
 	case pl.facts.Held == nil && r.ID == serving.Release && (pl.lastName() == "" || pl.lastName() == serving.Instance()):
 		return fault.New(fault.Conflict, "%s is already deployed", r.ID).Hint("pass another one with --to; see `slipway releases`")
 	}
-	if err := checkNotQuarantined(*r); err != nil {
+	if err := pl.checkUsable(*r); err != nil {
 		return err
 	}
 	pl.plan.Purpose = Rollback

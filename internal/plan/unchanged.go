@@ -21,7 +21,7 @@ import (
 func (pl *planner) unchangedReason(deploy step.DeployParams) string {
 	f := pl.facts
 	t := pl.trigger
-	if f.Serving == nil || f.ServingRelease == nil || f.ServingRelease.Quarantined != nil || f.NotServing || f.Unfinished ||
+	if f.Serving == nil || f.Serving.Unsigned || f.ServingRelease == nil || f.ServingRelease.Unsigned || f.ServingRelease.Quarantined != nil || f.NotServing || f.Unfinished ||
 		t.Retrain || t.Until != "" || !pl.allCached() {
 		return ""
 	}

@@ -47,7 +47,14 @@ type DeployRequest struct {
 	Run          delivery.RunID    // the run that deploys; a Locker lets one at a time in
 	Strategy     delivery.Strategy // of the rollout; empty: the target's default
 	Secrets      []Secret          // values of the release's Secret objects; none: those in the target already
+	Current      *CurrentRelease   // what the records say serves now, for the way back; nil: what the target has recorded
 	Rollback     bool              // the release was deployed before and comes back: what ran once for it, such as a migration, does not run again
+}
+
+// CurrentRelease is what serves in an environment according to the records.
+type CurrentRelease struct {
+	ID      delivery.ReleaseID
+	Release delivery.Release
 }
 
 // Observation is the state of an environment as the target sees it.

@@ -109,6 +109,15 @@ type DriftReporter interface {
 	Drift(ctx context.Context, req DeployRequest) ([]Drift, error)
 }
 
+// LiveConfirmer is a target that can compare what it runs with a record of doubtful
+// origin.
+type LiveConfirmer interface {
+	// ConfirmLive returns how what is live differs from the request's release. Unlike
+	// Drift it takes what can't be read, and what others have applied, for a difference.
+	// It changes nothing.
+	ConfirmLive(ctx context.Context, req DeployRequest) ([]Drift, error)
+}
+
 // Traffic is what users got from one release in a window.
 type Traffic struct {
 	Requests int64         // with or without a response

@@ -8,7 +8,6 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/drift"
-	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/history"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/managedfields"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/manifest"
@@ -50,7 +49,7 @@ func (t *Target) Diff(ctx context.Context, o port.DeployRequest) ([]port.Change,
 			}
 		}
 	}
-	h, err := history.Load(ctx, c, o.Service, o.Environment)
+	h, err := t.loadHistory(ctx, c, o.Service, o.Environment)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
-	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/history"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/managedfields"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/manifest"
@@ -50,7 +49,7 @@ func (t *Target) DryRun(ctx context.Context, o port.DeployRequest, report func(s
 // wasAccepted reports whether the release was deployed here before: its fields were
 // ours then, and a rollback to it must not fail because of a manual change since.
 func (op *operation) wasAccepted(ctx context.Context) bool {
-	h, err := history.Load(ctx, op.client, op.request.Service, op.request.Environment)
+	h, err := op.target.loadHistory(ctx, op.client, op.request.Service, op.request.Environment)
 	return err == nil && wasAccepted(h, op.request.ID)
 }
 

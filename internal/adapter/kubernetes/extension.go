@@ -21,7 +21,9 @@ func Extension() extension.Target {
 		Kind: "kubernetes", Description: "A Kubernetes cluster, 1.29 or newer.",
 		Example: "kubernetes: {context: ..., namespace: ...}", Section: extension.SectionOf(check),
 		Abilities: extension.Abilities{Manifests: true, Strategies: true, Canary: true, ModelImages: true},
-		New:       func(h extension.Host) (port.Target, error) { return New(Config{Repository: h.Repository}), nil },
+		New: func(h extension.Host) (port.Target, error) {
+			return New(Config{Repository: h.Repository, HistoryKeys: h.HistoryKeys, Signers: h.Signers, Signatures: h.Signatures}), nil
+		},
 	}
 }
 

@@ -22,14 +22,15 @@ func (t *Target) SaveHistory(ctx context.Context, h port.History) error {
 	if _, err = t.acquire(ctx, c, o, func(string) {}); err != nil {
 		return err
 	}
-	return history.Save(ctx, c, h)
+	return history.Save(ctx, c, t.keyring(h.Service, h.Environment), h)
 }
 
-// LoadHistory returns the history; it is empty if there is none.
+// LoadHistory returns the history; it is empty if there is none. What no trusted key
+// vouches for is marked.
 func (t *Target) LoadHistory(ctx context.Context, service string, env delivery.Environment) (port.History, error) {
 	c, err := t.client()
 	if err != nil {
 		return port.History{Service: service, Environment: env}, err
 	}
-	return history.Load(ctx, c, service, env)
+	return t.loadHistory(ctx, c, service, env)
 }

@@ -8,7 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
-	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/history"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/manifest"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/rollout"
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -53,7 +52,7 @@ func (t *Target) registryPrefix(img delivery.Image) string {
 }
 
 // currentObjects returns what receives the traffic, as it was recorded; nil if nothing
-// does.
+// does. An unsigned record is fault.NotFound.
 func (t *Target) currentObjects(ctx context.Context, c *client.Client, s rollout.State, o port.DeployRequest) (*manifest.Set, error) {
 	if s.Traffic == "" {
 		return nil, nil
@@ -61,13 +60,17 @@ func (t *Target) currentObjects(ctx context.Context, c *client.Client, s rollout
 	if s.Traffic == o.ID {
 		return t.objects(ctx, c, o)
 	}
-	h, err := history.Load(ctx, c, o.Service, o.Environment)
+	h, err := t.loadHistory(ctx, c, o.Service, o.Environment)
 	if err != nil {
 		return nil, err
 	}
-	all := instancesOf(h)
+	all := instancesFor(o, h)
 	i := slices.IndexFunc(all, func(i instance) bool { return i.name == s.Traffic })
-	if i < 0 {
+	switch {
+	case i >= 0 && all[i].unsigned:
+		return nil, fault.New(fault.NotFound, "%s receives the traffic of %s, but the record of it in the cluster is not signed by a trusted key", s.Traffic, o.Environment).
+			Hint("look at it with `slipway history show --env %[1]s`, and accept it with `slipway history accept --env %[1]s`", o.Environment)
+	case i < 0:
 		return nil, fault.New(fault.NotFound, "%s receives the traffic of %s, but the cluster has no record of it", s.Traffic, o.Environment).
 			Hint("deploy it again: `slipway rollback --env %s --to %s`", o.Environment, s.Traffic.Base())
 	}

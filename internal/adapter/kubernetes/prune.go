@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
-	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/history"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/labels"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/manifest"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/render"
@@ -25,27 +24,28 @@ type objectRef struct {
 
 // prune removes what releases brought and the remaining one does not need. Immutable
 // content that another good release would need again is kept: a rollback to it needs
-// the values of its Secrets, which are nowhere else.
+// the values of its Secrets, which are nowhere else. An unsigned record names nothing to
+// remove, unless everything goes.
 func (op *operation) prune(ctx context.Context, remaining delivery.ReleaseID) error {
 	if err := op.removeCanaryServices(ctx); err != nil {
 		return err
 	}
-	h, err := history.Load(ctx, op.client, op.request.Service, op.request.Environment)
+	h, err := op.target.loadHistory(ctx, op.client, op.request.Service, op.request.Environment)
 	if err != nil {
 		return err
 	}
 	keep, all := map[objectRef]bool{}, []objectRef{}
-	for _, i := range instancesOf(h) {
+	for _, i := range instancesFor(op.request, h) {
 		refs, err := removableObjects(ctx, op.client, i.release)
 		if err != nil {
 			return err
 		}
-		good := !i.held && remaining != "" && wasAccepted(h, i.name)
+		good := !i.held && remaining != "" && (i.unsigned || wasAccepted(h, i.name))
 		for _, ref := range refs {
 			if i.name == remaining || good && ref.immutable {
 				keep[ref] = true
 			}
-			if !slices.Contains(all, ref) {
+			if (!i.unsigned || remaining == "") && !slices.Contains(all, ref) {
 				all = append(all, ref)
 			}
 		}

@@ -25,7 +25,7 @@ func (t *Target) Remove(ctx context.Context, service string, env delivery.Enviro
 	if err := op.removeAll(ctx); err != nil {
 		return err
 	}
-	if err := history.Delete(ctx, op.client, service, env); err != nil {
+	if err := history.Delete(ctx, op.client, t.keyring(service, env)); err != nil {
 		return err
 	}
 	if err := t.release(ctx, op.request); err != nil {

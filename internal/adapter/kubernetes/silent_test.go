@@ -52,6 +52,7 @@ func targetCalls(target *Target) silenttest.Calls {
 		"Target.Remove":       func(ctx context.Context) error { return target.Remove(ctx, o.Service, o.Environment) },
 		"Target.Diff":         func(ctx context.Context) error { _, err := target.Diff(ctx, o); return err },
 		"Target.Drift":        func(ctx context.Context) error { _, err := target.Drift(ctx, o); return err },
+		"Target.ConfirmLive":  func(ctx context.Context) error { _, err := target.ConfirmLive(ctx, o); return err },
 		"Target.Adopt":        func(ctx context.Context) error { return target.Adopt(ctx, o, report) },
 		"Target.FindExisting": func(ctx context.Context) error { _, _, err := target.FindExisting(ctx, o); return err },
 	}

@@ -42,6 +42,9 @@ func TestStoredHistory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if unmark(&got) != 6 {
+		t.Error("some records of a program that signed nothing are taken for signed")
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the history (-want +got):\n%s", diff)
 	}
@@ -56,4 +59,26 @@ func TestStoredHistory(t *testing.T) {
 	if diff := cmp.Diff(want, again); diff != "" {
 		t.Errorf("the history, written again (-want +got):\n%s", diff)
 	}
+}
+
+// unmark removes the marks of records that nobody has signed, and counts them.
+func unmark(h *port.History) (n int) {
+	clear := func(unsigned *bool) {
+		if *unsigned {
+			*unsigned, n = false, n+1
+		}
+	}
+	for i := range h.Deployments {
+		clear(&h.Deployments[i].Unsigned)
+	}
+	for i := range h.Models {
+		clear(&h.Models[i].Unsigned)
+	}
+	for i := range h.Releases {
+		clear(&h.Releases[i].Unsigned)
+		if q := h.Releases[i].Quarantined; q != nil {
+			clear(&q.Unsigned)
+		}
+	}
+	return n
 }

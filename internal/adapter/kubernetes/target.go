@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/history"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/lease"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/metrics"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/portforward"
@@ -24,6 +25,10 @@ import (
 type Config struct {
 	Repository string // folder of the project: a kubeconfig of the repository runs no programs
 	Kubeconfig []byte // instead of the location's file: for tests
+
+	HistoryKeys func(delivery.Environment) (port.HistoryKeys, error) // of the project; nil: none
+	Signers     port.SignerFactory
+	Signatures  port.Verifier
 
 	// Transport wraps what sends requests to the API server: for tests. nil: nothing.
 	Transport func(http.RoundTripper) http.RoundTripper
@@ -48,7 +53,8 @@ type Target struct {
 	informers  map[string]*client.Informers      // by labels.ObjectName, while the lease is held
 	forwarders map[string]*portforward.Forwarder // by addressKey
 	collector  *metrics.Collector
-	routed     map[string]routing // by addressKey: what the nodes have to follow
+	routed     map[string]routing          // by addressKey: what the nodes have to follow
+	keyrings   map[string]*history.Keyring // by labels.ObjectName
 }
 
 // routing is what requests were routed to, and since when at least.
@@ -78,6 +84,7 @@ var (
 	_ port.Identifier        = (*Target)(nil)
 	_ port.Differ            = (*Target)(nil)
 	_ port.DriftReporter     = (*Target)(nil)
+	_ port.LiveConfirmer     = (*Target)(nil)
 	_ port.LogReader         = (*Target)(nil)
 	_ port.NamespaceReporter = (*Target)(nil)
 )
@@ -120,6 +127,7 @@ func (r *registry) target(cfg Config, s Section) *Target {
 	t := &Target{
 		cfg: cfg, section: s, registry: r,
 		leases: map[string]*lease.Lease{}, informers: map[string]*client.Informers{}, forwarders: map[string]*portforward.Forwarder{}, routed: map[string]routing{},
+		keyrings: map[string]*history.Keyring{},
 	}
 	r.targets[s] = t
 	return t

@@ -111,6 +111,9 @@ func (d *deployment) run(ctx context.Context) (step.Result, error) {
 	if err := d.importExisting(ctx); err != nil {
 		return step.Result{}, err
 	}
+	if err := d.findWayBack(ctx); err != nil {
+		return step.Result{}, err
+	}
 	begun, err := d.begin(ctx)
 	if err != nil {
 		return step.Result{}, err
@@ -150,6 +153,16 @@ func (d *deployment) importExisting(ctx context.Context) error {
 	}
 	d.current = existing
 	d.observed, err = d.Observe(ctx, d.request.Service)
+	return err
+}
+
+// findWayBack finds what a failure returns to.
+func (d *deployment) findWayBack(ctx context.Context) error {
+	begun, ok, err := d.OfRun(ctx)
+	if err != nil {
+		return err
+	}
+	d.request.Current, err = d.WayBack(ctx, d.request, d.current, ok && begun.State == delivery.Deploying)
 	return err
 }
 

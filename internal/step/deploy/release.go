@@ -72,7 +72,7 @@ func (d *deployment) keepName(ctx context.Context) error {
 		return err
 	}
 	deployed, err := d.Recorded(ctx, current.Release)
-	if err != nil {
+	if err != nil || deployed.Unsigned {
 		return err
 	}
 	mine, err := release.ContentDigest(d.rel.Release)
@@ -140,8 +140,12 @@ func (d *deployment) checkTrusted(ctx context.Context, rel delivery.ReleaseRecor
 	return d.step.Trust.Verify(ctx, rel, *d.params.Trust)
 }
 
-// checkAllowed refuses a release that is quarantined, or has an unapproved model.
+// checkAllowed refuses a release that no trusted key has signed, that is quarantined, or
+// has an unapproved model.
 func (d *deployment) checkAllowed(ctx context.Context) error {
+	if d.rel.Unsigned {
+		return step.UnsignedError(d.rel.ID, d.Request.Environment)
+	}
 	if q := d.rel.Quarantined; q != nil {
 		return fault.New(fault.Conflict, "release %s has been quarantined since %s: %s",
 			d.rel.ID, q.Since.UTC().Format("2006-01-02 15:04 MST"), q.Summary()).

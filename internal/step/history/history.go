@@ -31,8 +31,9 @@ type Records struct {
 
 // CheckCurrent is fault.Conflict if the environment belongs to another log than these
 // records. Where it belongs to none, it is fault.Conflict if another machine has
-// deployed to the environment, and these records do not have that deployment. A target
-// that keeps neither is always current.
+// deployed to the environment, and these records do not have that deployment; one that
+// no trusted key has signed counts if it has the traffic. A target that keeps neither is
+// always current.
 func (rec Records) CheckCurrent(ctx context.Context, t port.Target, service string, env delivery.Environment) error {
 	a, err := anchor.Place{Target: t, Service: service, Environment: env}.Check(ctx, rec.Log)
 	if err != nil || a.Mark.Log != "" {
@@ -53,6 +54,11 @@ func (rec Records) CheckCurrent(ctx context.Context, t port.Target, service stri
 		recorded, _, err := rec.Deployments.List(ctx, port.DeploymentFilter{Environment: env, Run: d.Run, Release: d.Release}, port.Page{Limit: 1})
 		if err != nil {
 			return fmt.Errorf("read the deployment history of %s: %w", env, err)
+		}
+		if len(recorded) == 0 && d.Unsigned {
+			if observed, err := t.Observe(ctx, service, env); err != nil || observed.Release != d.Instance() {
+				continue // an unsigned record of what was not deployed
+			}
 		}
 		if len(recorded) == 0 {
 			return fault.New(fault.Conflict, "run %s by %s deployed %s to %s after this run was planned", d.Run, d.By, d.Release, env).

@@ -48,6 +48,9 @@ func (f forward) run(ctx context.Context) (step.Result, error) {
 			return res, err
 		}
 	}
+	if f.rel.Unsigned && !resumed {
+		return step.Result{}, step.UnsignedError(f.rel.ID, f.Request.Environment)
+	}
 	if q := f.rel.Quarantined; q != nil {
 		return step.Result{}, fault.New(fault.Conflict, "roll back to %s: it is quarantined: %s", f.rel.ID, q.Summary()).
 			Hint("choose another release; `slipway releases` lists them")
@@ -79,7 +82,7 @@ func (f forward) run(ctx context.Context) (step.Result, error) {
 	if ok && !resumed && current.Instance() == name && obs.Release == name && rollout.DownReason(obs, name) == "" {
 		return f.AlreadyDeployed(current, obs.URL)
 	}
-	return f.deploy(ctx)
+	return f.deploy(ctx, resumed)
 }
 
 // restoreConfiguration takes the configuration of the release's last accepted
@@ -113,6 +116,9 @@ func (f forward) lastAccepted(ctx context.Context) (delivery.Deployment, bool, e
 	for d, err := range port.AllDeployments(ctx, f.Deployments, there) {
 		if err != nil {
 			return d, false, fmt.Errorf("read the deployment history of %s: %w", f.Request.Environment, err)
+		}
+		if d.Unsigned && d.Run != f.Request.Run {
+			continue // its configuration may be made up
 		}
 		named := f.params.Instance == "" || d.Instance() == f.params.Instance
 		if named && (!d.ServingAt.IsZero() || d.Run == f.Request.Run) {
@@ -176,8 +182,16 @@ func (f forward) resume(ctx context.Context, begun delivery.Deployment) (step.Re
 	return step.Result{}, false, nil
 }
 
-func (f forward) deploy(ctx context.Context) (step.Result, error) {
+func (f forward) deploy(ctx context.Context, resumed bool) (step.Result, error) {
 	if err := f.Acquire(ctx, f.request); err != nil {
+		return step.Result{}, err
+	}
+	current := f.current
+	if f.held.Release != "" {
+		current = f.held
+	}
+	var err error
+	if f.request.Current, err = f.WayBack(ctx, f.request, current, resumed); err != nil {
 		return step.Result{}, err
 	}
 	begun, err := f.Begin(ctx, f.request.Service, delivery.Deployment{

@@ -236,6 +236,7 @@ func (u undo) discard(ctx context.Context, o port.DeployRequest) error {
 	if rel, err := u.Recorded(ctx, u.failed.Release); err == nil {
 		failed.Release = rel.Release.WithConfiguration(u.failed.Config)
 	}
+	failed.Current = &port.CurrentRelease{ID: o.ID, Release: o.Release}
 	if err := u.Target.Discard(ctx, failed); err != nil {
 		return fmt.Errorf("stop %s: %w", u.failed.Release, err)
 	}

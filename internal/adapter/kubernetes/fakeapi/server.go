@@ -211,6 +211,17 @@ func (s *Server) Edit(path string, edit func(*unstructured.Unstructured)) {
 	s.put(path, o)
 }
 
+// Remove removes an object.
+func (s *Server) Remove(path string) {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.objects[path]; !ok {
+		s.t.Fatalf("%s not found", path)
+	}
+	delete(s.objects, path)
+}
+
 // Objects returns the objects at this moment: leases are renewed meanwhile.
 func (s *Server) Objects() map[string]*unstructured.Unstructured {
 	s.mu.Lock()

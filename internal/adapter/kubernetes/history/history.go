@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -25,6 +26,7 @@ type document struct {
 	Deployments []delivery.Deployment    `json:"deployments"`
 	Quarantined []delivery.Quarantine    `json:"quarantined,omitempty"`
 	Models      []delivery.ModelDocument `json:"models,omitempty"`
+	Seals       []seal                   `json:"seals,omitempty"`
 	Unknown     delivery.Unknown         `json:"-"`
 }
 
@@ -41,20 +43,84 @@ func (d *document) UnmarshalJSON(raw []byte) (err error) {
 	return err
 }
 
-// Save replaces the history. It refuses with fault.Conflict what does not continue
-// the history in the cluster.
-func Save(ctx context.Context, c *client.Client, h port.History) error {
-	before, old, err := load(ctx, c, h.Service, h.Environment)
+// Save replaces the history, and vouches for what is not marked as unsigned. It refuses
+// with fault.Conflict what does not continue the history in the cluster.
+func Save(ctx context.Context, c *client.Client, k *Keyring, h port.History) error {
+	before, old, err := load(ctx, c, k)
 	if err != nil {
 		return err
 	}
 	if err := checkContinues(before, h); err != nil {
 		return err
 	}
-	saved := map[delivery.ReleaseID]bool{}
-	for _, r := range before.Releases {
-		saved[r.ID] = true
+	next, err := saveReleases(ctx, c, before, h)
+	if err != nil {
+		return err
 	}
+	doc := newDocument(next, old)
+	records, err := vouched(&next)
+	if err != nil {
+		return err
+	}
+	if doc.Seals, err = k.seal(ctx, c, records); err != nil {
+		return err
+	}
+	if err := saveDocument(ctx, c, h, doc); err != nil {
+		return err
+	}
+	for _, r := range before.Releases {
+		if indexOf(h.Releases, r.ID) < 0 { // no deployment names it any more
+			if err := deleteRelease(ctx, c, h.Service, h.Environment, r.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func indexOf(releases []delivery.ReleaseRecord, id delivery.ReleaseID) int {
+	return slices.IndexFunc(releases, func(r delivery.ReleaseRecord) bool { return r.ID == id })
+}
+
+// saveReleases writes the releases that the cluster lacks, and returns the history with
+// its releases as they are stored. One that is stored stays as it is, unless we vouch for
+// ours and not for what is stored.
+func saveReleases(ctx context.Context, c *client.Client, before, h port.History) (port.History, error) {
+	h.Releases = slices.Clone(h.Releases)
+	for i, r := range h.Releases {
+		stored := delivery.ReleaseRecord{}
+		n := indexOf(before.Releases, r.ID)
+		if n >= 0 {
+			stored = before.Releases[n]
+			stored.Quarantined = r.Quarantined
+			if held := before.Releases[n].Quarantined; r.Unsigned && r.Quarantined == nil && held != nil && held.Unsigned {
+				stored.Quarantined = held // it waits for a person
+			}
+			if r.Unsigned || !stored.Unsigned || sameRelease(r, stored) {
+				stored.Unsigned = stored.Unsigned && r.Unsigned
+				h.Releases[i] = stored
+				continue
+			}
+			if err := deleteRelease(ctx, c, h.Service, h.Environment, r.ID); err != nil {
+				return h, err
+			}
+		}
+		if err := saveRelease(ctx, c, h, r); err != nil {
+			return h, err
+		}
+	}
+	return h, nil
+}
+
+// sameRelease reports whether two records say the same, beside their quarantines.
+func sameRelease(a, b delivery.ReleaseRecord) bool {
+	x, errX := releaseDigest(a)
+	y, errY := releaseDigest(b)
+	return errX == nil && errY == nil && x == y
+}
+
+// newDocument returns the document of a history, with the fields of a newer program.
+func newDocument(h port.History, old document) document {
 	doc := document{Deployments: h.Deployments, Unknown: old.Unknown}
 	for _, m := range h.Models {
 		doc.Models = append(doc.Models, delivery.ModelDocument(m))
@@ -63,29 +129,15 @@ func Save(ctx context.Context, c *client.Client, h port.History) error {
 		if r.Quarantined != nil {
 			doc.Quarantined = append(doc.Quarantined, *r.Quarantined)
 		}
-		if !saved[r.ID] {
-			if err := saveRelease(ctx, c, h, r); err != nil {
-				return err
-			}
-		}
-		delete(saved, r.ID)
 	}
-	if err := saveDocument(ctx, c, h, doc); err != nil {
-		return err
-	}
-	for id := range saved { // no deployment names them any more
-		if err := deleteRelease(ctx, c, h.Service, h.Environment, id); err != nil {
-			return err
-		}
-	}
-	return nil
+	return doc
 }
 
 // checkContinues rejects a history without the current deployment of the cluster's:
-// another Slipway has deployed since.
+// another Slipway has deployed since. Unsigned records prove nothing about that.
 func checkContinues(before, h port.History) error {
 	for _, current := range before.Deployments {
-		if current.State != delivery.Serving {
+		if current.State != delivery.Serving || current.Unsigned {
 			continue
 		}
 		for _, d := range h.Deployments {
@@ -110,18 +162,18 @@ func saveDocument(ctx context.Context, c *client.Client, h port.History, doc doc
 	return err
 }
 
-// Load returns the history; it is empty if there is none. A record that was tampered
-// with is fault.Corrupt.
-func Load(ctx context.Context, c *client.Client, service string, env delivery.Environment) (port.History, error) {
-	h, _, err := load(ctx, c, service, env)
+// Load returns the history; it is empty if there is none. Records that no trusted key
+// vouches for are marked as unsigned. A record that can't be read is fault.Corrupt.
+func Load(ctx context.Context, c *client.Client, k *Keyring) (port.History, error) {
+	h, _, err := load(ctx, c, k)
 	return h, err
 }
 
 // load also returns the document as it is stored.
-func load(ctx context.Context, c *client.Client, service string, env delivery.Environment) (port.History, document, error) {
-	h := port.History{Service: service, Environment: env}
+func load(ctx context.Context, c *client.Client, k *Keyring) (port.History, document, error) {
+	h := port.History{Service: k.Service, Environment: k.Environment}
 	var doc document
-	configMaps, err := list(ctx, c, service, env)
+	configMaps, err := list(ctx, c, k.Service, k.Environment)
 	if err != nil {
 		return h, doc, err
 	}
@@ -153,14 +205,21 @@ func load(ctx context.Context, c *client.Client, service string, env delivery.En
 		h.Releases = append(h.Releases, r)
 	}
 	sort.Slice(h.Releases, func(i, j int) bool { return h.Releases[i].CreatedAt.After(h.Releases[j].CreatedAt) })
-	return h, doc, nil
+	trusted, err := k.trusted(ctx, c, doc.Seals)
+	if err != nil {
+		return h, doc, err
+	}
+	return h, doc, mark(&h, trusted)
 }
 
-// Delete removes the history.
-func Delete(ctx context.Context, c *client.Client, service string, env delivery.Environment) error {
-	configMaps, err := list(ctx, c, service, env)
+// Delete removes the history, and its key.
+func Delete(ctx context.Context, c *client.Client, k *Keyring) error {
+	configMaps, err := list(ctx, c, k.Service, k.Environment)
 	if err != nil {
 		return err
 	}
-	return deleteAll(ctx, c, configMaps)
+	if err := deleteAll(ctx, c, configMaps); err != nil {
+		return err
+	}
+	return k.deleteSecret(ctx, c)
 }

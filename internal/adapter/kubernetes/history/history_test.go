@@ -16,12 +16,12 @@ import (
 // were complete.
 func TestLoad_RejectsMissingPart(t *testing.T) {
 	server := fakeapi.New(t)
-	c := server.Client()
+	c, k := server.Client(), &Keyring{Service: "sample", Environment: "prod"}
 	rel := delivery.ReleaseRecord{ID: "r-0123456789ab", Run: "run-1"}
 	rel.Release.Objects = noise(2 * maxPart)
 	h := port.History{Service: "sample", Environment: "prod", Releases: []delivery.ReleaseRecord{rel},
 		Deployments: []delivery.Deployment{{Release: rel.ID, Run: "run-1", State: delivery.Serving}}}
-	if err := Save(t.Context(), c, h); err != nil {
+	if err := Save(t.Context(), c, k, h); err != nil {
 		t.Fatal(err)
 	}
 	parts := 0
@@ -43,12 +43,12 @@ func TestLoad_RejectsMissingPart(t *testing.T) {
 	for n := range parts {
 		path := "/api/v1/namespaces/ns/configmaps/slipway-sample-prod" + "-" + string(rel.ID) + "-" + string(rune('0'+n))
 		server.Without(path, func() {
-			if got, err := Load(t.Context(), c, "sample", "prod"); err == nil {
+			if got, err := Load(t.Context(), c, k); err == nil {
 				t.Errorf("Load without part %d returns %d releases, want an error", n, len(got.Releases))
 			}
 		})
 	}
-	if _, err := Load(t.Context(), c, "sample", "prod"); err != nil {
+	if _, err := Load(t.Context(), c, k); err != nil {
 		t.Error(err)
 	}
 }
@@ -56,10 +56,10 @@ func TestLoad_RejectsMissingPart(t *testing.T) {
 // TestSave_KeepsFieldsOfNewerProgram: the history is rewritten by every deployment.
 func TestSave_KeepsFieldsOfNewerProgram(t *testing.T) {
 	server := fakeapi.New(t)
-	c := server.Client()
+	c, k := server.Client(), &Keyring{Service: "sample", Environment: "prod"}
 	h := port.History{Service: "sample", Environment: "prod", Releases: []delivery.ReleaseRecord{{ID: "r-0123456789ab"}},
 		Deployments: []delivery.Deployment{{Release: "r-0123456789ab", Run: "run-1", State: delivery.Serving}}}
-	if err := Save(t.Context(), c, h); err != nil {
+	if err := Save(t.Context(), c, k, h); err != nil {
 		t.Fatal(err)
 	}
 	const path = "/api/v1/namespaces/ns/configmaps/slipway-sample-prod"
@@ -74,13 +74,13 @@ func TestSave_KeepsFieldsOfNewerProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	loaded, err := Load(t.Context(), c, "sample", "prod")
+	loaded, err := Load(t.Context(), c, k)
 	if err != nil {
 		t.Fatal(err)
 	}
 	loaded.Deployments[0].State = delivery.Replaced
 	loaded.Deployments = append(loaded.Deployments, delivery.Deployment{Release: "r-0123456789ab", Run: "run-2", State: delivery.Serving})
-	if err := Save(t.Context(), c, loaded); err != nil {
+	if err := Save(t.Context(), c, k, loaded); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(); strings.Count(got, newer) != 2 || !strings.Contains(got, `"state":"replaced"`) || !strings.HasSuffix(got, ","+newer+"}") {

@@ -1,0 +1,43 @@
+package rollout
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+)
+
+// WayBack returns what a failure of the request returns to: the current deployment, as the
+// records have it. One that is known from an unsigned history only has to be what runs
+// there, to the last field; otherwise whoever wrote that history would choose what a
+// failed deployment leaves behind. A run that goes on has confirmed that before it changed
+// anything.
+func (s Session) WayBack(ctx context.Context, o port.DeployRequest, current delivery.Deployment, resumed bool) (*port.CurrentRelease, error) {
+	if current.Release == "" {
+		return nil, nil //nolint:nilnil // nothing is deployed
+	}
+	rel, err := s.Recorded(ctx, current.Release)
+	if err != nil {
+		return nil, err
+	}
+	back := s.RequestFor(rel, current.Config)
+	found := &port.CurrentRelease{ID: back.ID, Release: back.Release}
+	if !current.Unsigned && !rel.Unsigned || back.ID == o.ID || resumed {
+		return found, nil
+	}
+	confirmer, ok := s.Target.(port.LiveConfirmer)
+	if !ok {
+		return nil, step.UnsignedWayBackError(back.ID, s.Request.Environment, "this target can't compare")
+	}
+	differences, err := confirmer.ConfirmLive(ctx, back)
+	if err != nil {
+		return nil, fmt.Errorf("compare %s with its record: %w", s.Request.Environment, err)
+	}
+	if len(differences) > 0 {
+		return nil, step.UnsignedWayBackError(back.ID, s.Request.Environment, differences[0].String())
+	}
+	s.Request.Logf("%s is known from an unsigned history, and is what runs in %s: a failure returns to it", back.ID, s.Request.Environment)
+	return found, nil
+}
