@@ -61,6 +61,20 @@ type Deployment struct {
 // Instance returns the name under which the target runs the deployed release.
 func (d Deployment) Instance() ReleaseID { return d.Release.With(d.Config) }
 
+// Collides reports whether the release with the configuration has the name of the deployed
+// one and is another: a name has 24 bits of a configuration, and a person can find two with
+// the same in a moment.
+func (d Deployment) Collides(r ReleaseID, c *Configuration) bool {
+	return d.Instance() == r.With(c) && digestOfConfiguration(d.Config) != digestOfConfiguration(c)
+}
+
+func digestOfConfiguration(c *Configuration) Digest {
+	if c == nil {
+		return ""
+	}
+	return c.Digest()
+}
+
 // Health is the state of the service in an environment.
 type Health string
 

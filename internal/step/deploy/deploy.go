@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/canary"
@@ -87,6 +88,10 @@ func (d *deployment) alreadyDeployed(ctx context.Context) (step.Result, bool, er
 		return step.Result{}, false, err
 	}
 	name := d.request.ID
+	if ok && current.Collides(d.rel.ID, d.config) {
+		return step.Result{}, false, fault.New(fault.Conflict, "deploy %s: another configuration of the release has this name, and is deployed in %s", name, d.Request.Environment).
+			Hint("change any value of the environment's configuration: the name is of 24 bits of it")
+	}
 	if !ok || current.Instance() != name || d.observed.Release != name || rollout.DownReason(d.observed, name) != "" {
 		return step.Result{}, false, nil
 	}
