@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,7 +24,20 @@ import (
 // Target implements port.Target, port.TrafficReporter and port.LogReader. It has
 // no state of its own: any number of processes may use the same folder
 // concurrently.
-type Target struct{ cfg Config }
+type Target struct {
+	cfg     Config
+	proxies []netip.Prefix // that report who their clients are
+}
+
+var _ port.Locator = (*Target)(nil)
+
+// For returns the target with the trusted proxies of a location.
+func (t *Target) For(l delivery.Location) (port.Target, error) {
+	of := *t
+	var err error
+	of.proxies, err = proxiesOf(l)
+	return &of, err
+}
 
 // New returns the target without starting or writing anything.
 func New(cfg Config) *Target {

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"path/filepath"
 
@@ -12,12 +13,23 @@ import (
 // Section is target.local in slipway.yaml.
 type Section struct {
 	Port int `yaml:"port" json:"-" jsonschema:"minimum=0,maximum=65535" jsonschema_description:"Port of the service, the same for every release. Default: a free port is chosen and kept, unless another process has it."`
+
+	TrustedProxies []string `yaml:"trusted_proxies" json:"trusted_proxies,omitempty" jsonschema_description:"Addresses, or networks such as 10.0.0.0/8, of the proxies before Slipway's: their X-Forwarded-* headers are believed. Default: none's are."`
+}
+
+// check refuses what is no address.
+func check(s *Section, c extension.Checker) {
+	for i, text := range s.TrustedProxies {
+		if _, err := parseProxy(text); err != nil {
+			c.Fail(fmt.Sprintf("trusted_proxies[%d]", i), "such as 127.0.0.1 or 10.0.0.0/8", "not an address or a network")
+		}
+	}
 }
 
 // Extension describes the target to the catalog.
 func Extension() extension.Target {
 	return extension.Target{
-		Kind: "local", Description: "This machine.", Example: "local: {}", Section: extension.SectionOf[Section](nil),
+		Kind: "local", Description: "This machine.", Example: "local: {}", Section: extension.SectionOf(check),
 		Abilities: extension.Abilities{Variables: true},
 		OnMachine: true,
 		Port: func(section any) int {

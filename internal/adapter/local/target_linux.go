@@ -182,7 +182,7 @@ func (t *Target) Restore(ctx context.Context) error {
 
 // fetch downloads everything needed to run the release.
 func (t *Target) fetch(ctx context.Context, r delivery.Release, say func(string)) (supervisor.Spec, error) {
-	spec := supervisor.Spec{Workload: r.Workload}
+	spec := supervisor.Spec{Workload: r.Workload, Proxies: t.proxies}
 	if !r.Image.Digest.Valid() {
 		return spec, fault.New(fault.Invalid, "run image %q: the image is not pinned by digest", r.Image)
 	}

@@ -48,7 +48,7 @@ func setDefault[T comparable](field *T, value T) {
 // newReverseProxy returns the general path.
 func newReverseProxy(p *Proxy) *httputil.ReverseProxy {
 	return &httputil.ReverseProxy{
-		Rewrite:        rewrite,
+		Rewrite:        p.rewrite,
 		Transport:      balancer{},
 		FlushInterval:  -1, // streams are passed on as they are written
 		ModifyResponse: modifyResponse,
@@ -97,7 +97,7 @@ func (b *progressBody) Read(into []byte) (int, error) {
 	return n, err
 }
 
-func rewrite(r *httputil.ProxyRequest) {
+func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.Scheme = "http"
 	r.Out.URL.Host = "replica" // set by the balancer
 	r.Out.Host = r.In.Host
@@ -108,7 +108,7 @@ func rewrite(r *httputil.ProxyRequest) {
 		}
 	}
 	dropUpgrade(r.Out.Header)
-	r.SetXForwarded()
+	p.setForwarded(r)
 }
 
 func modifyResponse(resp *http.Response) error {

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,8 @@ type Pool struct {
 	drained chan struct{}       // closed and replaced when no request holds the pool
 
 	waiting atomic.Int32 // for drained
+
+	proxies []netip.Prefix // that report who their clients are
 }
 
 // DialFunc connects to a replica, for example to a port inside of its network.

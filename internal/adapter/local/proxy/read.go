@@ -30,6 +30,7 @@ func (x *session) readRequest() wire.Verdict {
 		skip = 4
 	}
 	x.scratch = x.server.scratch.Get().(*scratch)
+	x.how.Proxies = x.server.proxy.proxiesFor(x.peer)
 	for {
 		for ; skip > 0 && x.start < x.end && (x.buf[x.start] == '\r' || x.buf[x.start] == '\n'); skip-- {
 			x.start++

@@ -5,6 +5,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +42,7 @@ type session struct {
 	server *Server
 	conn   net.Conn
 	how    wire.Rewriting
+	peer   netip.Addr // the client, which may be a proxy
 
 	buf        []byte
 	start, end int   // of what was read and not yet used
@@ -67,8 +69,9 @@ type scratch struct{ head, out []byte }
 
 func newSession(s *Server, conn net.Conn) *session {
 	client, _, _ := net.SplitHostPort(conn.RemoteAddr().String())
+	peer, _ := netip.ParseAddr(client) // no address is no proxy's
 	x := &session{
-		server: s, conn: conn, how: wire.Rewriting{Client: client, ProbeHeader: port.ProbeHeader, ProbeToken: s.proxy.cfg.ProbeToken},
+		server: s, conn: conn, peer: peer, how: wire.Rewriting{Client: client, ProbeHeader: port.ProbeHeader, ProbeToken: s.proxy.cfg.ProbeToken},
 		buf: make([]byte, sessionBuffer), since: time.Now(),
 	}
 	x.ctx, x.cancel = context.WithCancelCause(context.Background())

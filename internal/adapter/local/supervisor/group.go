@@ -45,6 +45,7 @@ func newGroup(cfg *Config, o ReleaseRequest) (*group, error) {
 		return nil, fault.New(fault.Failed, "start %s", o).Cause(err)
 	}
 	g := &group{cfg: cfg, request: o, pool: proxy.NewPool(o.Release), contents: contentsOf(o.Spec), changed: make(chan struct{})}
+	g.pool.TrustProxies(o.Spec.Proxies)
 	if note != "" {
 		g.notes = append(g.notes, note)
 	}

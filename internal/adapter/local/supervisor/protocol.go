@@ -8,6 +8,7 @@ package supervisor
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"regexp"
 	"strings"
 	"time"
@@ -88,6 +89,7 @@ type Spec struct {
 	ModelVersion string            `json:"model_version,omitempty"`
 	Image        port.ImageConfig  `json:"image"`
 	Workload     delivery.Workload `json:"workload"`
+	Proxies      []netip.Prefix    `json:"trusted_proxies,omitempty"` // that report who their clients are
 	Unknown      delivery.Unknown  `json:"-"`
 }
 

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"crypto/subtle"
 	"net/http"
+	"net/netip"
 )
 
 // Request is the head of a plain request. Its fields are parts of the input.
@@ -19,6 +20,7 @@ type Request struct {
 	HasIdempotencyKey    bool
 
 	hasLength bool
+	forwarded forwarded
 }
 
 // Rewriting is how heads of requests are rewritten.
@@ -26,6 +28,8 @@ type Rewriting struct {
 	Client      string // its address, for X-Forwarded-For
 	ProbeHeader string // removed
 	ProbeToken  string // value of ProbeHeader that marks a probe; empty: none does
+
+	Proxies []netip.Prefix // the client is one of them, and reports who its own client is; nil: it is none
 }
 
 // IsProbe reports whether the value of ProbeHeader is the token. Others who send the
@@ -63,6 +67,9 @@ func (r *Request) Parse(in, out []byte, how Rewriting) ([]byte, Verdict) {
 		if !ok {
 			return out, Rare
 		}
+		if how.Proxies != nil {
+			r.forwarded.read(name, value)
+		}
 		keep, ok := r.readField(name, value, how)
 		if !ok {
 			return out, Rare
@@ -75,9 +82,7 @@ func (r *Request) Parse(in, out []byte, how Rewriting) ([]byte, Verdict) {
 		return out, Rare
 	}
 	r.Size = len(in) - len(rest)
-	out = append(append(out, "X-Forwarded-For: "...), how.Client...)
-	out = append(append(out, "\r\nX-Forwarded-Host: "...), r.Host...)
-	return append(out, "\r\nX-Forwarded-Proto: http\r\n\r\n"...), Plain
+	return r.forwarded.appendTo(out, r.Host, how.Client, how.Proxies), Plain
 }
 
 // parseRequestLine takes the methods that have no meaning for a proxy, and paths that
