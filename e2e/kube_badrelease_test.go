@@ -174,7 +174,7 @@ func (h *clusterProject) restrictPods() func() {
 // denyThreeReplicas adds an admission policy against Deployments with three or more
 // replicas.
 func (h *clusterProject) denyThreeReplicas() func() {
-	return h.policy("Validating", `
+	return h.policy(`
   matchConstraints: {resourceRules: [{apiGroups: [apps], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [deployments]}]}
   validations: [{expression: "object.spec.replicas < 3", message: three is a crowd}]`,
 		func() bool {
@@ -183,49 +183,26 @@ func (h *clusterProject) denyThreeReplicas() func() {
 		})
 }
 
-// replaceModelImage makes new pods get another model image than their release has.
-func (h *clusterProject) replaceModelImage(image string) func() {
-	probe := `apiVersion: v1
-kind: Pod
-metadata: {name: probe}
-spec: {initContainers: [{name: slipway-model, image: right}], containers: [{name: api, image: api}]}
-`
-	return h.policy("Mutating", fmt.Sprintf(`
-  matchConstraints: {resourceRules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]}
-  failurePolicy: Fail
-  reinvocationPolicy: Never
-  mutations:
-    - patchType: JSONPatch
-      jsonPatch: {expression: '[JSONPatch{op: "replace", path: "/spec/initContainers/0/image", value: "%s"}]'}`, image),
-		func() bool {
-			out, err := h.cluster.KubectlInput(h.t.Context(), probe, "-n", h.namespace, "create", "-f", "-", "--dry-run=server", "-o", "yaml")
-			return err == nil && strings.Contains(out, image)
-		})
-}
-
 // policy adds an admission policy for the namespace, and waits until it is effective.
-func (h *clusterProject) policy(kind, spec string, works func() bool) func() {
+func (h *clusterProject) policy(spec string, works func() bool) func() {
 	h.t.Helper()
-	binding := ""
-	if kind == "Validating" {
-		binding = "\n  validationActions: [Deny]"
-	}
 	h.apply(fmt.Sprintf(`apiVersion: admissionregistration.k8s.io/v1
-kind: %[1]sAdmissionPolicy
-metadata: {name: %[2]s}
-spec:%[3]s
+kind: ValidatingAdmissionPolicy
+metadata: {name: %[1]s}
+spec:%[2]s
 ---
 apiVersion: admissionregistration.k8s.io/v1
-kind: %[1]sAdmissionPolicyBinding
-metadata: {name: %[2]s}
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: %[1]s}
 spec:
-  policyName: %[2]s
-  matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: %[2]s}}}%[4]s
-`, kind, h.namespace, spec, binding))
+  policyName: %[1]s
+  matchResources: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: %[1]s}}}
+  validationActions: [Deny]
+`, h.namespace, spec))
 	if !h.eventually(20*time.Second, works) {
 		h.t.Error("the admission policy is not effective")
 	}
 	return func() {
-		h.kubectl("delete", kind+"AdmissionPolicy,"+kind+"AdmissionPolicyBinding", h.namespace)
+		h.kubectl("delete", "ValidatingAdmissionPolicy,ValidatingAdmissionPolicyBinding", h.namespace)
 	}
 }

@@ -26,6 +26,9 @@ var ErrUnsupported = errors.New("not supported here")
 // builtinNodeIP is the node's address in a cluster started by Start.
 const builtinNodeIP = "10.200.0.2"
 
+// HostIP is this machine's address for what runs in a cluster that has a NodeIP.
+const HostIP = "10.200.0.1"
+
 // Config configures a cluster. The zero value is valid.
 type Config struct {
 	Dir     string    // all state; by default a temporary folder, removed by Stop

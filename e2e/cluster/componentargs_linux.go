@@ -5,7 +5,6 @@ import "path/filepath"
 // Addresses are the same in every cluster: only one runs at a time.
 const (
 	nodeName         = "node1"
-	hostIP           = "10.200.0.1"
 	nodeIP           = builtinNodeIP
 	nodeNet          = "10.200.0.0/24"
 	podNet           = "10.244.0.0/24"

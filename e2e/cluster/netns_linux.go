@@ -91,7 +91,7 @@ func (r *netns) connect() error {
 	pid := strconv.Itoa(r.init.Process.Pid)
 	for _, step := range []*exec.Cmd{
 		exec.Command("ip", "link", "add", linkName, "type", "veth", "peer", "name", "eth0", "netns", pid),
-		exec.Command("ip", "addr", "add", hostIP+"/24", "dev", linkName),
+		exec.Command("ip", "addr", "add", HostIP+"/24", "dev", linkName),
 		exec.Command("ip", "link", "set", linkName, "up"),
 		r.hostCommand("ip", "link", "set", "lo", "up"),
 		r.hostCommand("ip", "addr", "add", nodeIP+"/24", "dev", "eth0"),
