@@ -68,11 +68,23 @@ func newExistingProject(t *testing.T) (h *clusterProject, image string) {
 	return h, h.registry + "/tiny@" + last.Image.Digest
 }
 
-// applyExisting applies what is to serve before the first deploy, and waits for it.
+// applyExisting applies what is to serve before the first deploy, and waits for its
+// pods and until kube-proxy leads to them: it may take a second longer.
 func (h *clusterProject) applyExisting(image string) {
 	h.t.Helper()
 	h.apply(strings.ReplaceAll(existingObjects, "IMAGE", image))
 	h.kubectlIn("rollout", "status", "deployment/tiny", "--timeout=60s")
+	url := h.serviceURL("tiny")
+	if !h.eventually(20*time.Second, func() bool {
+		resp, err := client.Get(url + "/health")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return true
+	}) {
+		h.t.Error("the Service leads to no pod")
+	}
 }
 
 // podUIDs returns the pods that are not being deleted, and how often their containers
