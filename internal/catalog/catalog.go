@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/anchore"
+	"github.com/slipway-cd/slipway/internal/adapter/aws/ecr"
+	"github.com/slipway-cd/slipway/internal/adapter/aws/session"
 	"github.com/slipway-cd/slipway/internal/adapter/git"
 	"github.com/slipway-cd/slipway/internal/adapter/httpprobe"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes"
@@ -46,7 +48,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	closeRecords := func() error { return errors.Join(store.Close(), state.Close()) }
 	openEmbedded := embedded.Lazy(filepath.Join(w.Home, "registry"))
 	kept := openBlobs(state)
-	registry := oci.New(oci.Config{Embedded: openEmbedded, Blobs: kept})
+	registry := oci.New(oci.Config{Embedded: openEmbedded, Blobs: kept, Login: ecr.New(session.Options{}, nil).Login})
 	signer := sigstore.New(sigstore.Config{Cache: filepath.Join(w.Home, "sigstore")})
 	host := extension.Host{
 		HistoryKeys: w.HistoryKeys, Signers: signer, Signatures: signer,

@@ -79,6 +79,14 @@ func (p repoRef) classifyResponse(a *transport.Error) (fault.Kind, string) {
 			return fault.Corrupt, "a file changed during the upload or was already damaged: build it again"
 		}
 	}
+	for _, d := range a.Errors {
+		switch d.Code {
+		case transport.NameUnknownErrorCode:
+			return fault.NotFound, "create the repository in " + p.displayName + " first, or correct image.repository"
+		case transport.TagInvalidErrorCode:
+			return fault.Conflict, "tags of this repository are immutable, and this one has another image: delete it there, or push under another tag"
+		}
+	}
 	switch a.StatusCode {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return fault.Denied, fmt.Sprintf("log in with `docker login %s`, or check the permissions of the account", p.displayName)

@@ -28,6 +28,7 @@ type Config struct {
 	Embedded      func() (*embedded.Registry, error) // called at the first use; see embedded.Lazy
 	Address       string                             // where Embedded listens for other tools; default embedded.DefaultAddress
 	Keychain      authn.Keychain                     // default: Docker's configuration and its credential helpers
+	Login         Login                              // asked before the keychain; nil: nobody
 	Transport     http.RoundTripper                  // to the other registries; default: go-containerregistry's
 	RetryDelay    time.Duration                      // before the first of two retries; default 1 s
 	Blobs         port.SharedBlobs                   // where Embedded is shared with other machines; nil: it is not
@@ -59,6 +60,9 @@ func New(c Config) *Registry {
 	}
 	if c.Keychain == nil {
 		c.Keychain = authn.DefaultKeychain
+	}
+	if c.Login != nil {
+		c.Keychain = loginKeychain{c.Login, c.Keychain}
 	}
 	if c.Transport == nil {
 		c.Transport = remote.DefaultTransport

@@ -78,11 +78,20 @@ func explainTransport(action string, err error) error {
 		return fault.New(fault.Unavailable, "%s", action).Cause(dns).Infrastructure().
 			Hint("is the region right, and does this machine reach AWS? (a proxy: HTTPS_PROXY)")
 	case isNoCredentials(err):
-		return fault.New(fault.Denied, "%s: no credentials of AWS found", action).Cause(err).Infrastructure().
+		return fault.New(fault.Denied, "%s", action).Cause(noCredentialsError{err}).Infrastructure().
 			Hint("set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, run `aws login`, or give the CI's job a role")
 	}
 	return fault.New(fault.Unavailable, "%s", action).Cause(err).Infrastructure()
 }
+
+// ErrNoCredentials is in the chain of an error for want of any credentials of AWS.
+var ErrNoCredentials = errors.New("no credentials of AWS found")
+
+// noCredentialsError is ErrNoCredentials with what the SDK tried.
+type noCredentialsError struct{ tried error }
+
+func (e noCredentialsError) Error() string   { return ErrNoCredentials.Error() + ": " + e.tried.Error() }
+func (e noCredentialsError) Unwrap() []error { return []error{ErrNoCredentials, e.tried} }
 
 var noCredentialsText = regexp.MustCompile(`refresh cached credentials|no EC2 IMDS role found|get credentials`)
 

@@ -1,0 +1,112 @@
+package ecr
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/aws/awstest"
+	"github.com/slipway-cd/slipway/internal/adapter/aws/session"
+	"github.com/slipway-cd/slipway/internal/adapter/silenttest"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+func newCloud(t *testing.T, clock func() time.Time) (*awstest.Cloud, *Logins) {
+	t.Helper()
+	cloud, err := awstest.New(awstest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := cloud.Serve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	client, err := server.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	none := filepath.Join(t.TempDir(), "none")
+	for name, value := range map[string]string{
+		"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_PROFILE": "", "AWS_CA_BUNDLE": "", "AWS_EC2_METADATA_DISABLED": "true", "AWS_SESSION_TOKEN": "",
+		"AWS_WEB_IDENTITY_TOKEN_FILE": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
+	} {
+		t.Setenv(name, value)
+	}
+	return cloud, New(session.Options{Client: client, Backoff: func(int) time.Duration { return 0 }}, clock)
+}
+
+func as(t *testing.T, p awstest.Principal) {
+	t.Helper()
+	t.Setenv("AWS_ACCESS_KEY_ID", p.AccessKey)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", p.SecretKey)
+}
+
+// A password is fetched once, and again half an hour before its twelve hours end.
+func TestLogins_Renews(t *testing.T) {
+	now := time.Now()
+	cloud, logins := newCloud(t, func() time.Time { return now })
+	as(t, cloud.AddUser("alice"))
+	host := cloud.RegistryHost()
+	var passwords []string
+	for _, passed := range []time.Duration{0, time.Hour, 10 * time.Hour, 40 * time.Minute} {
+		now = now.Add(passed)
+		user, password, ok, err := logins.Login(t.Context(), host)
+		if err != nil || !ok || user != "AWS" || password == "" {
+			t.Fatalf("after %s: %q, %t, %v", passed, user, ok, err)
+		}
+		passwords = append(passwords, password)
+	}
+	if passwords[0] != passwords[1] || passwords[1] != passwords[2] || passwords[2] == passwords[3] {
+		t.Errorf("passwords %q", passwords)
+	}
+	if n := cloud.Count("ecr", "GetAuthorizationToken"); n != 2 {
+		t.Errorf("fetched %d times, want 2", n)
+	}
+}
+
+// No password leaves for a host that only looks like one of ECR's, and none is fetched.
+func TestLogins_OtherHosts(t *testing.T) {
+	cloud, logins := newCloud(t, nil)
+	as(t, cloud.AddUser("alice"))
+	for _, host := range []string{
+		"registry.example.com", "127.0.0.1:5000", "111122223333.dkr.ecr.ap-southeast-1.amazonaws.com.evil.example", "x111122223333.dkr.ecr.ap-southeast-1.amazonaws.com",
+		"111122223333.dkr.ecr.ap-southeast-1.amazonaws.com:443", "111122223333.dkr.ecr.evil.example/.amazonaws.com", "dkr.ecr.ap-southeast-1.amazonaws.com", "public.ecr.aws",
+	} {
+		if _, password, ok, err := logins.Login(t.Context(), host); ok || password != "" || err != nil {
+			t.Errorf("%s: %t, %v", host, ok, err)
+		}
+	}
+	if calls := cloud.Calls(); len(calls) != 0 {
+		t.Errorf("calls %+v", calls)
+	}
+}
+
+func TestLogins_Errors(t *testing.T) {
+	cloud, logins := newCloud(t, nil)
+	if _, _, ok, err := logins.Login(t.Context(), cloud.RegistryHost()); ok || err != nil {
+		t.Errorf("without credentials of AWS: %t, %v, want Docker's configuration to be asked", ok, err)
+	}
+	as(t, cloud.AddUser("alice"))
+	cloud.Inject(func(*awstest.Call) awstest.Fault { return awstest.Denied })
+	_, _, _, err := logins.Login(t.Context(), cloud.RegistryHost())
+	if !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "log in to "+cloud.RegistryHost()) || !strings.Contains(fault.HintOf(err), "ecr:GetAuthorizationToken") {
+		t.Errorf("%v (%s)", err, fault.HintOf(err))
+	}
+}
+
+func TestLogins_SilentServer(t *testing.T) {
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIA0000000000000001")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	t.Setenv("AWS_CA_BUNDLE", "")
+	silenttest.TestHTTP(t, func(t *testing.T, url string) silenttest.Calls {
+		l := New(session.Options{Client: silenttest.Redirect(t, url), Backoff: func(int) time.Duration { return 10 * time.Millisecond }}, nil)
+		return silenttest.Calls{"Logins.Login": func(ctx context.Context) error {
+			_, _, _, err := l.Login(ctx, awstest.Account+".dkr.ecr."+awstest.Region+".amazonaws.com")
+			return err
+		}}
+	})
+}
