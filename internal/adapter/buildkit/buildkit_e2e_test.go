@@ -5,6 +5,7 @@ package buildkit_test
 import (
 	"bytes"
 	"io"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -33,6 +34,7 @@ func TestBuildKit(t *testing.T) {
 	t.Run("the same after a prune", f.testPruned)
 	t.Run("layers keep their digest", f.testLayersKeep)
 	t.Run("cache in a registry", f.testCache)
+	t.Run("poisoned cache in a registry", f.testPoisonedCache)
 	t.Run("platforms", f.testPlatforms)
 	t.Run("a command fails", f.testCommandFails)
 	t.Run("base images", f.testBases)
@@ -231,6 +233,29 @@ func (f *fixture) testCache(t *testing.T) {
 	again := f.build(t, o, &log)
 	if again.Digest != first.Digest || ran.MatchString(log.String()) || !strings.Contains(log.String(), "CACHED") {
 		t.Errorf("%s, then %s:\n%s", first.Digest, again.Digest, log.String())
+	}
+}
+
+// testPoisonedCache: a proxy is no part of what a layer is found by. A pull request must
+// not leave the layer that a build of the main branch then takes from the registry.
+func (f *fixture) testPoisonedCache(t *testing.T) {
+	o := project(t, "FROM shell:1\nRUN write /made honest && print it ran\n")
+	o.Dockerfile.Cache = f.registry + "/cache/shared"
+	request := o
+	ofRequest := *o.Dockerfile
+	request.Dockerfile, request.CacheDir = &ofRequest, filepath.Join(f.dir, "untrusted")
+	ofRequest.Args = map[string]string{"HTTP_PROXY": "http://evil.test:1"}
+	for _, step := range []struct {
+		name string
+		o    port.BuildRequest
+		ran  bool
+	}{{"pull request", request, true}, {"main branch", o, true}, {"another pull request", request, false}} {
+		f.prune(t)
+		var log bytes.Buffer
+		f.build(t, step.o, &log)
+		if got := ran.MatchString(log.String()); got != step.ran {
+			t.Errorf("%s: the command ran: %t, want %t\n%s", step.name, got, step.ran, log.String())
+		}
 	}
 }
 

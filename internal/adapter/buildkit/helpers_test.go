@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,13 +47,10 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := registry.Listen("127.0.0.1:0", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = errors.Join(l.Close(), registry.Close()) })
-	f := &fixture{dir: filepath.Join(t.TempDir(), "buildkit"), registry: l.Addr()}
-	f.images = oci.New(oci.Config{Embedded: func() (*embedded.Registry, error) { return registry, nil }, Address: l.Addr()})
+	server := httptest.NewServer(registry.Handler()) // that of `slipway registry` is read-only
+	t.Cleanup(func() { server.Close(); _ = registry.Close() })
+	f := &fixture{dir: filepath.Join(t.TempDir(), "buildkit"), registry: server.Listener.Addr().String()}
+	f.images = oci.New(oci.Config{Embedded: func() (*embedded.Registry, error) { return registry, nil }, Address: f.registry})
 	f.env = map[string]string{
 		buildkit.ProgramVariable: tools.Daemon,
 		buildkit.MirrorsVariable: "docker.io=http://" + f.registry,

@@ -103,12 +103,7 @@ func (w buildJob) options(out *store) (client.SolveOpt, error) {
 			"tar": "false", "oci-mediatypes": "true", "compression": w.compression(),
 		}}},
 	}
-	if ref := w.order.Dockerfile.Cache; ref != "" {
-		o.CacheImports = []client.CacheOptionsEntry{{Type: "registry", Attrs: map[string]string{"ref": ref}}}
-		o.CacheExports = []client.CacheOptionsEntry{{Type: "registry", Attrs: map[string]string{
-			"ref": ref, "mode": "max", "oci-mediatypes": "true", "image-manifest": "true",
-		}}}
-	}
+	o.CacheImports, o.CacheExports = sharedCache(w.order.Dockerfile.Cache, w.order.CacheDir)
 	return o, nil
 }
 
