@@ -1,0 +1,5 @@
+//go:build !race
+
+package memorytest
+
+const raceFactor = 1
