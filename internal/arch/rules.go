@@ -19,7 +19,7 @@ func with(more ...string) []string { return slices.Concat(words, text, more) }
 // text and tools are small shared helpers, which import nothing but words and ports.
 // Those in tools touch files or time: packages that are pure may not have them.
 var (
-	text  = []string{"internal/environ", "internal/loopback", "internal/quantile", "internal/redact", "internal/termtext", "internal/textline"}
+	text  = []string{"internal/environ", "internal/logcap", "internal/loopback", "internal/quantile", "internal/redact", "internal/termtext", "internal/textline"}
 	tools = []string{"internal/atomicfile", "internal/dumpable", "internal/filetrust", "internal/flock", "internal/sandbox", "internal/wait"}
 )
 
@@ -41,6 +41,8 @@ var rules = []rule{
 	{"internal/quantile", []string{"internal/port"}, "quantiles import the ports' histograms only"},
 	{"internal/termtext", nil, "text helpers import nothing internal"},
 	{"internal/environ", nil, "the list of inherited variables is data"},
+	{"internal/logcap", nil, "limiting a log imports nothing internal"},
+	{"internal/memorytest", nil, "measuring a test imports nothing internal"},
 	{"internal/loopback", nil, "which hosts are this machine imports nothing internal"},
 	{"internal/filetrust", nil, "whose a file is imports nothing internal"},
 	{"internal/dumpable", nil, "a flag of the process imports nothing internal"},

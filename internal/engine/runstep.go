@@ -100,10 +100,7 @@ func (x *execution) lifetime(journal context.Context, undo bool) (context.Contex
 
 // openLog gives the request its redacted log.
 func (x *execution) openLog(r *step.Request) (closeLog func()) {
-	log := &stepLog{
-		events: x.events, step: r.Spec.Name,
-		path: LogPath(x.e.Home, x.run.ID, r.Spec.Name),
-	}
+	log := newStepLog(x.events, r.Spec.Name, LogPath(x.e.Home, x.run.ID, r.Spec.Name))
 	redacted := x.e.Redactor.Writer(log)
 	r.Log = redacted
 	return func() {

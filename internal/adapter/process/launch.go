@@ -14,10 +14,24 @@ import (
 	"github.com/slipway-cd/slipway/internal/environ"
 )
 
+// maxJobEnvironment is the size of a job's environment as JSON, in bytes: more than the
+// system gives any process. maxRunnerReply is that of what its runner reports.
+const (
+	maxJobEnvironment = 16 << 20
+	maxRunnerReply    = 4 << 10
+)
+
 // launchRunner starts a job's runner, argv and the job's folder, in a session of its own, and
 // returns once the runner has claimed the job. The runner masks the values of the
 // variables named secrets.
 func launchRunner(argv []string, folder string, env, secrets []string) error {
+	environment, err := json.Marshal(jobEnvironment{Env: env, Secrets: secrets})
+	if err != nil {
+		return fmt.Errorf("encode the job's environment: %w", err)
+	}
+	if len(environment) > maxJobEnvironment {
+		return fmt.Errorf("the job's environment has %d bytes, more than %d", len(environment), maxJobEnvironment)
+	}
 	log, err := os.OpenFile(filepath.Join(folder, logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
@@ -43,10 +57,10 @@ func launchRunner(argv []string, folder string, env, secrets []string) error {
 		return err
 	}
 	go func() { _ = cmd.Wait() }() // so that no zombie stays while this process lives
-	if err := json.NewEncoder(toRunner).Encode(jobEnvironment{Env: env, Secrets: secrets}); err != nil {
+	if _, err := toRunner.Write(environment); err != nil {
 		return fmt.Errorf("give the job's runner its environment: %w", err)
 	}
-	reply, err := io.ReadAll(io.LimitReader(parentEnd, 4096))
+	reply, err := io.ReadAll(io.LimitReader(parentEnd, maxRunnerReply))
 	if err != nil {
 		return err
 	}

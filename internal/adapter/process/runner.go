@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/flock"
+	"github.com/slipway-cd/slipway/internal/logcap"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -30,7 +31,7 @@ func RunJobProcess(args []string, mask func(secrets []string, w io.Writer) io.Wr
 	folder := args[0]
 	syscall.CloseOnExec(3) // the command must not keep the submitter waiting
 	var environment jobEnvironment
-	if err := json.NewDecoder(os.Stdin).Decode(&environment); err != nil {
+	if err := json.NewDecoder(io.LimitReader(os.Stdin, maxJobEnvironment)).Decode(&environment); err != nil {
 		fmt.Fprintln(submitter, "read the job's environment:", err)
 		submitter.Close()
 		return 1
@@ -79,11 +80,16 @@ func claimJob(folder string) (s jobSpec, claim *os.File, err error) {
 	return s, claim, nil
 }
 
+// maxJobLog is how much of a job's log is kept besides its end, in bytes. All of that fits
+// into the log of a step.
+const maxJobLog = 60 << 20
+
 // runMasked runs the command to its end, with its secrets kept out of the log.
 func runMasked(folder string, s jobSpec, environment jobEnvironment, mask func([]string, io.Writer) io.WriteCloser) endRecord {
-	out := mask(environment.values(), os.Stdout)
+	log := logcap.New(os.Stdout, maxJobLog)
+	out := mask(environment.values(), log)
 	end := runJob(folder, s, environment.Env, out)
-	if err := out.Close(); err != nil && end.Reason == "" {
+	if err := errors.Join(out.Close(), log.Close()); err != nil && end.Reason == "" {
 		end.Reason = "the end of its log was lost: " + err.Error()
 	}
 	return end
