@@ -136,11 +136,11 @@ func (t *Target) hello(ctx context.Context) (h supervisor.HelloResponse, err err
 	return h, err
 }
 
-func (t *Target) logPath() string { return filepath.Join(t.cfg.Dir, "supervisor.log") }
+func (t *Target) logPath() string { return filepath.Join(t.cfg.Dir, supervisorLog) }
 
 // openLog opens the supervisor's log and rotates a long one.
 func (t *Target) openLog() (*os.File, error) {
-	if i, err := os.Stat(t.logPath()); err == nil && i.Size() > 1<<20 {
+	if i, err := os.Stat(t.logPath()); err == nil && i.Size() > maxSupervisorLog {
 		_ = os.Rename(t.logPath(), t.logPath()+".1") // on failure it grows
 	}
 	f, err := os.OpenFile(t.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

@@ -54,8 +54,7 @@ const (
 // or no release is deployed. args are those of superviseArgs; out receives the
 // log.
 func Supervise(ctx context.Context, args []string, out io.Writer) error {
-	logger := log.New(out, "", log.LstdFlags|log.LUTC|log.Lmsgprefix)
-	cfg := supervisor.Config{Log: logger}
+	var cfg supervisor.Config
 	flags := flag.NewFlagSet(SuperviseCommand, flag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.StringVar(&cfg.Dir, "dir", "", "state folder")
@@ -69,6 +68,8 @@ func Supervise(ctx context.Context, args []string, out io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	logger := log.New(newRotatingLog(cfg.Dir, out), "", log.LstdFlags|log.LUTC|log.Lmsgprefix)
+	cfg.Log = logger
 	report := func(word string) {}
 	if *readyFD > 2 {
 		pipe := os.NewFile(uintptr(*readyFD), "ready")
