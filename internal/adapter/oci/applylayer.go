@@ -30,6 +30,13 @@ func (t *rootFS) applyLayer(r io.Reader) error {
 }
 
 func (t *rootFS) applyEntry(h *tar.Header, content io.Reader) error {
+	size := h.Size
+	if h.Typeflag != tar.TypeReg {
+		size = 0
+	}
+	if err := t.budget.take(h.Name, h.Linkname, size); err != nil {
+		return &entryError{shortName(h.Name), err}
+	}
 	if h.Typeflag == tar.TypeXGlobalHeader {
 		return nil
 	}
@@ -58,6 +65,14 @@ func (t *rootFS) applyEntry(h *tar.Header, content io.Reader) error {
 	}
 	t.created[at] = true
 	return nil
+}
+
+// shortName is a name for an error.
+func shortName(name string) string {
+	if len(name) > 200 {
+		return name[:200] + "..."
+	}
+	return name
 }
 
 // removeExisting removes what is in the entry's way; a folder on a folder stays.

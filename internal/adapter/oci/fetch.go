@@ -96,9 +96,9 @@ func (p repoRef) modelManifest(ctx context.Context, act string, d delivery.Diges
 }
 
 func (p repoRef) download(ctx context.Context, act string, files map[string]v1.Descriptor, dir string) error {
-	var need int64
-	for _, f := range files {
-		need += f.Size
+	need, err := modelSize(files)
+	if err != nil {
+		return fault.New(fault.Corrupt, "%s", act).Cause(err)
 	}
 	if lacksSpace(filepath.Dir(dir), need) {
 		return diskFull(act, filepath.Dir(dir), "the model", need, nil)
@@ -142,8 +142,12 @@ func (p repoRef) downloadFile(ctx context.Context, d v1.Descriptor, to string) (
 	if err != nil {
 		return err
 	}
-	n, err := io.CopyBuffer(struct{ io.Writer }{f}, blob.ContextReader(ctx, packed), make([]byte, 1<<20))
-	if err == nil && n != d.Size {
+	content := io.LimitReader(blob.ContextReader(ctx, packed), d.Size+1)
+	n, err := io.CopyBuffer(struct{ io.Writer }{f}, content, make([]byte, 1<<20))
+	switch {
+	case n > d.Size:
+		err = fmt.Errorf(mismatchPrefix+" size; got more than %d bytes", d.Size)
+	case err == nil && n != d.Size:
 		err = fmt.Errorf(mismatchPrefix+" size; got %d, want %d", n, d.Size)
 	}
 	err = errors.Join(err, f.Chmod(0o444), f.Sync(), f.Close())

@@ -114,7 +114,7 @@ func (r *Registry) repoRef(ctx context.Context, repoName string) (repoRef, error
 	if err != nil {
 		return repoRef{}, fault.New(fault.Invalid, "repository %q", repoName).Cause(err)
 	}
-	safe := requireTLS{r.c.Transport}
+	safe := limitedResponses{requireTLS{r.c.Transport}}
 	options := append(r.commonOptions(ctx),
 		remote.WithTransport(safe),
 		remote.WithAuthFromKeychain(r.c.Keychain),

@@ -25,6 +25,7 @@ type rootFS struct {
 	modes   map[string]fs.FileMode // of folders, set at the very end: a read-only one could not be filled
 	times   map[string]time.Time   // likewise; headers may be large
 	created map[string]bool        // made by the layer that is being applied
+	budget  unpackBudget
 	buf     []byte
 }
 
@@ -46,7 +47,7 @@ func (e *entryError) Unwrap() error { return e.err }
 var errOutside = errors.New("the path leaves the root folder")
 
 func newRootFS(root *os.Root) *rootFS {
-	return &rootFS{root: root, modes: map[string]fs.FileMode{}, times: map[string]time.Time{}, buf: make([]byte, 256<<10)}
+	return &rootFS{root: root, modes: map[string]fs.FileMode{}, times: map[string]time.Time{}, budget: newUnpackBudget(), buf: make([]byte, 256<<10)}
 }
 
 // cleanName returns the entry's name relative to the root.

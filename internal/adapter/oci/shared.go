@@ -168,7 +168,7 @@ func (p repoRef) readShared(ctx context.Context, d delivery.Digest) ([]byte, err
 	if size > maxManifest {
 		return nil, fault.New(fault.Corrupt, "blob %s is not a manifest: it has %d bytes", d.Short(), size)
 	}
-	return io.ReadAll(r)
+	return io.ReadAll(io.LimitReader(r, maxManifest))
 }
 
 // sharedLayer is a part of a manifest that is read from the shared state. The registry

@@ -60,7 +60,7 @@ func (r *Registry) Unpack(ctx context.Context, img delivery.Image, dir string) (
 	}
 	n = unpackRecord{Digest: img.Digest, Form: recordForm}
 	if n.Config, err = imageConfig(remoteImage); err != nil {
-		return port.ImageConfig{}, at.toFault(ctx, act, err)
+		return port.ImageConfig{}, at.entryFault(ctx, act, err)
 	}
 	partial := dir + ".partial"
 	defer removeAll(partial)
@@ -90,6 +90,9 @@ func lockFolder(ctx context.Context, act, dir string) (*os.File, error) {
 }
 
 func imageConfig(img v1.Image) (port.ImageConfig, error) {
+	if err := checkImage(img); err != nil {
+		return port.ImageConfig{}, err
+	}
 	file, err := img.ConfigFile()
 	if err != nil {
 		return port.ImageConfig{}, err
@@ -160,16 +163,18 @@ func (p repoRef) applyLayer(ctx context.Context, layer v1.Layer, tree *rootFS) e
 		return err
 	}
 	defer packed.Close()
-	whole := bufio.NewReaderSize(blob.ContextReader(ctx, packed), 256<<10)
+	counted := &countingReader{Reader: blob.ContextReader(ctx, packed)}
+	whole := bufio.NewReaderSize(counted, 256<<10)
 	plain, err := blob.Decompress(whole)
 	if err != nil {
 		return drain(whole, &entryError{err: err})
 	}
 	defer plain.Close()
-	if err := tree.applyLayer(plain); err != nil {
+	unpacked := &ratioReader{Reader: plain, packed: counted}
+	if err := tree.applyLayer(unpacked); err != nil {
 		return drain(whole, err)
 	}
-	if _, err := io.Copy(io.Discard, plain); err != nil {
+	if _, err := io.Copy(io.Discard, unpacked); err != nil {
 		return drain(whole, &entryError{err: err})
 	}
 	return drain(whole, nil)

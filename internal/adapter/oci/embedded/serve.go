@@ -18,6 +18,9 @@ import (
 	"github.com/slipway-cd/slipway/internal/loopback"
 )
 
+// maxHeaderBytes is the size of a request's header.
+const maxHeaderBytes = 64 << 10
+
 // Listener serves the registry to other tools on this machine.
 type Listener struct {
 	srv  *http.Server
@@ -58,6 +61,7 @@ func (r *Registry) Listen(addr, token string) (*Listener, error) {
 		BaseContext:       baseContext(withoutLogs(context.Background())),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    maxHeaderBytes,
 	}}
 	go func() { defer close(out.done); _ = out.srv.Serve(l) }() // ends with Close
 	return out, nil
