@@ -58,10 +58,14 @@ func (x *exchange) keepBody(r *http.Request) error {
 		return nil
 	}
 	x.kept = limit
-	kept, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
-	if err != nil {
+	var all bytes.Buffer
+	if r.ContentLength > 0 { // growing takes twice the memory
+		all.Grow(int(limit) + bytes.MinRead)
+	}
+	if _, err := all.ReadFrom(io.LimitReader(r.Body, limit+1)); err != nil {
 		return err
 	}
+	kept := all.Bytes()
 	if int64(len(kept)) > limit {
 		x.streaming = true
 		r.Body = readCloser{io.MultiReader(bytes.NewReader(kept), r.Body), r.Body}
@@ -84,6 +88,9 @@ func (x *exchange) onResponse(resp *http.Response) {
 	x.status = resp.StatusCode
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		x.respondedAt = x.proxy.cfg.Now() // the time after the upgrade is not latency
+		if client, ok := resp.Request.Context().Value(sessionKey{}).(*session); ok {
+			client.upgraded.Store(true)
+		}
 		return
 	}
 	if x.grpc {

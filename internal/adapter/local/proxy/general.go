@@ -20,20 +20,22 @@ import (
 
 // New returns a proxy without a pool, which responds with 503 until Switch.
 func New(cfg Config) *Proxy {
-	setDefault(&cfg.ReadyTimeout, 5*time.Second)
-	setDefault(&cfg.MaxRetryBody, 1<<20)
-	setDefault(&cfg.MaxKept, 64<<20)
-	setDefault(&cfg.HeaderTimeout, 10*time.Second)
-	setDefault(&cfg.StallTimeout, 30*time.Second)
-	setDefault(&cfg.IdleTimeout, 3*time.Minute)
-	setDefault(&cfg.MaxConnections, 10_000)
+	setDefault(&cfg.ReadyTimeout, defaultReadyTimeout)
+	setDefault(&cfg.MaxRetryBody, defaultMaxRetryBody)
+	setDefault(&cfg.MaxKept, defaultMaxKept)
+	setDefault(&cfg.MaxUpgraded, defaultMaxUpgraded)
+	setDefault(&cfg.HeaderTimeout, defaultHeaderTimeout)
+	setDefault(&cfg.StallTimeout, defaultStallTimeout)
+	setDefault(&cfg.IdleTimeout, defaultIdleTimeout)
+	setDefault(&cfg.UpgradeTimeout, defaultUpgradeTimeout)
+	setDefault(&cfg.MaxConnections, defaultMaxConnections)
 	if cfg.Log == nil {
 		cfg.Log = log.New(io.Discard, "", 0)
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	p := &Proxy{cfg: cfg, bodies: budget{max: cfg.MaxKept}, changed: make(chan struct{})}
+	p := &Proxy{cfg: cfg, bodies: budget{max: cfg.MaxKept}, streams: budget{max: cfg.MaxUpgraded}, changed: make(chan struct{})}
 	p.reverse = newReverseProxy(p)
 	return p
 }
@@ -64,8 +66,19 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	x := &exchange{route: route{proxy: p, probe: wire.IsProbe(p.cfg.ProbeToken, []byte(r.Header.Get(port.ProbeHeader)))}, grpc: isGRPC(r)}
+	// A copy: net/http looks at the body of its own to see whether it was read to its end. Of
+	// one that was not, the rest must not be taken for the next request.
+	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	defer x.finish(r.Context())
-	if r.Body != nil && r.Body != http.NoBody && r.ProtoMajor == 1 {
+	if r.Header.Get("Upgrade") != "" {
+		if !p.streams.take(1) {
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "slipway: too many connections of other protocols", http.StatusServiceUnavailable)
+			return
+		}
+		defer p.streams.giveBack(1)
+	}
+	if r.Body != nil && r.Body != http.NoBody && !x.grpc { // a stream of gRPC may be silent
 		r.Body = &progressBody{r.Body, http.NewResponseController(w), p.cfg.StallTimeout}
 	}
 	if err := x.keepBody(r); err != nil {
@@ -77,7 +90,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.original = r.Body
 	x.sampling = p.cfg.Sample.start(r.Method, r.URL.RequestURI())
 	x.start = p.cfg.Now() // a slow upload does not count as latency
-	p.reverse.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x)))
+	p.reverse.ServeHTTP(w, r)
 	x.completed = true
 }
 

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"net"
 	"slices"
 	"sync"
@@ -59,7 +60,21 @@ func (c *handedConn) Read(b []byte) (int, error) {
 		c.read = c.read[n:]
 		return n, nil
 	}
-	return c.Conn.Read(b)
+	n, err := c.Conn.Read(b)
+	if n > 0 && c.session.upgraded.Load() {
+		c.session.enter(general)
+	}
+	return n, err
+}
+
+// sessionKey is where the context of a request of the general path has its session.
+type sessionKey struct{}
+
+func withSession(ctx context.Context, c net.Conn) context.Context {
+	if handed, ok := c.(*handedConn); ok {
+		return context.WithValue(ctx, sessionKey{}, handed.session)
+	}
+	return ctx
 }
 
 // Write is watched: a client that takes nothing must not hold a replica.

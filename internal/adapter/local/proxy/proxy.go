@@ -16,21 +16,42 @@ type Recorder interface {
 	RecordFailure(id delivery.ReleaseID, at time.Time)
 }
 
+// Limits of the users of a service, where its Config sets no other. docs/budgets.md
+// lists them.
+const (
+	defaultReadyTimeout   = 5 * time.Second
+	defaultMaxRetryBody   = 1 << 20
+	defaultMaxKept        = 64 << 20
+	defaultHeaderTimeout  = 10 * time.Second
+	defaultStallTimeout   = 30 * time.Second
+	defaultIdleTimeout    = 3 * time.Minute
+	defaultMaxConnections = 10_000
+	defaultMaxUpgraded    = 2000
+	defaultUpgradeTimeout = time.Hour
+
+	maxHeaderBytes   = 64 << 10  // of a request
+	maxStreams       = 250       // of an HTTP/2 connection at a time
+	maxStreamBuffer  = 64 << 10  // bytes of a request's body that HTTP/2 reads ahead
+	maxStreamsBuffer = 128 << 10 // of all bodies of a connection
+)
+
 // Config configures a Proxy. The zero value is ready to use.
 type Config struct {
 	Recorder     Recorder      // nil: nothing is recorded
-	ReadyTimeout time.Duration // how long a request waits for a ready replica; default 5 s
-	MaxRetryBody int64         // bytes of a request body that are kept to send it again; default 1 MiB
-	MaxKept      int64         // bytes of all bodies that are kept at a time; default 64 MiB
+	ReadyTimeout time.Duration // how long a request waits for a ready replica
+	MaxRetryBody int64         // bytes of a request body that are kept to send it again
+	MaxKept      int64         // bytes of all bodies that are kept at a time
+	MaxUpgraded  int64         // requests to change the protocol, and the streams that they become
 	Sample       Sampler       // nil: no bodies are sampled
 	Log          *log.Logger   // nil: discarded
 	ProbeToken   string        // value of port.ProbeHeader in requests that are not recorded; empty: all are
 
 	// Limits of the clients of Listen.
-	HeaderTimeout  time.Duration // for a header, from its first byte to its last; default 10 s
-	StallTimeout   time.Duration // without a byte of a body, or of a response that is taken; default 30 s
-	IdleTimeout    time.Duration // between requests; default 3 min
-	MaxConnections int           // of a server; those that wait longest for a request make room; default 10,000
+	HeaderTimeout  time.Duration // for a header, from its first byte to its last
+	StallTimeout   time.Duration // without a byte of a body, or of a response that is taken
+	IdleTimeout    time.Duration // between requests
+	UpgradeTimeout time.Duration // without a byte of a stream of another protocol
+	MaxConnections int           // of a server; those that wait longest for a request make room
 
 	Now func() time.Time
 }
@@ -41,6 +62,7 @@ type Proxy struct {
 	cfg     Config
 	reverse *httputil.ReverseProxy
 	bodies  budget
+	streams budget // of upgraded connections
 
 	current atomic.Pointer[Pool]
 

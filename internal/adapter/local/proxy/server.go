@@ -23,15 +23,28 @@ func Listen(p *Proxy, port int, logger *log.Logger) (*Server, error) {
 		sessions: map[*session]bool{}, stop: make(chan struct{}),
 		scratch: sync.Pool{New: func() any { return &scratch{} }},
 	}
-	s.general = &http.Server{Handler: p, ReadHeaderTimeout: p.cfg.HeaderTimeout, IdleTimeout: p.cfg.IdleTimeout, ErrorLog: logger, Protocols: &http.Protocols{}}
-	s.general.Protocols.SetHTTP1(true)
-	s.general.Protocols.SetUnencryptedHTTP2(true)
+	s.general = newGeneralServer(p, logger)
 	handed := &handedListener{address: listener.Addr(), conns: make(chan net.Conn), closed: make(chan struct{}), remove: s.remove}
 	s.handOver = handed.take
 	s.ended.Go(func() { _ = s.general.Serve(handed) }) // it ends when it is shut down
 	s.ended.Go(s.accept)
 	go s.sweep()
 	return s, nil
+}
+
+// newGeneralServer returns the server of the general path.
+func newGeneralServer(p *Proxy, logger *log.Logger) *http.Server {
+	s := &http.Server{
+		Handler: p, ReadHeaderTimeout: p.cfg.HeaderTimeout, IdleTimeout: p.cfg.IdleTimeout, ErrorLog: logger,
+		MaxHeaderBytes: maxHeaderBytes, ConnContext: withSession, Protocols: &http.Protocols{},
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreams, MaxReceiveBufferPerStream: maxStreamBuffer, MaxReceiveBufferPerConnection: maxStreamsBuffer,
+			WriteByteTimeout: p.cfg.StallTimeout, SendPingTimeout: p.cfg.IdleTimeout,
+		},
+	}
+	s.Protocols.SetHTTP1(true)
+	s.Protocols.SetUnencryptedHTTP2(true)
+	return s
 }
 
 // Port returns the port.

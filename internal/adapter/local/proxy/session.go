@@ -55,8 +55,11 @@ type session struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	state  atomic.Uint64 // its phase, and how often it changed
-	seen   uint64        // by the sweeper
-	since  time.Time     // it saw that
+
+	upgraded atomic.Bool // it is a stream of another protocol
+
+	seen  uint64    // by the sweeper
+	since time.Time // it saw that
 
 	mu   sync.Mutex
 	link *link // in use

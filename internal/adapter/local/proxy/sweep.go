@@ -49,7 +49,10 @@ func (x *session) check(now time.Time) {
 		}
 		return
 	case general:
-		return
+		if !x.upgraded.Load() {
+			return // net/http limits it
+		}
+		limit = cfg.UpgradeTimeout
 	}
 	if now.Sub(x.since) > limit {
 		x.conn.Close()
