@@ -22,7 +22,10 @@ const (
 // running was killed, until ctx ends. That one of them was taken down is no outage.
 func (a *App) Watch(ctx context.Context, say func(string)) error {
 	if _, err := a.Up(ctx); err != nil {
-		return err
+		if !fault.Is(err, fault.Unavailable) {
+			return err
+		}
+		say(fmt.Sprintf("start the services: %v", err)) // those of other environments are kept running all the same
 	}
 	say("watching: the services are started again if their supervisor dies")
 	for delay := time.Duration(0); ; {

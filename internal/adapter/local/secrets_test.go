@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/adapter/local"
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest"
@@ -105,4 +106,27 @@ func TestSecrets_AfterDeathOfSupervisor(t *testing.T) {
 	if err := checkServing(url, o.ID)(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestRestore_BrokenNeighbours: environments that can't start again keep no other one
+// down, whatever their order.
+func TestRestore_BrokenNeighbours(t *testing.T) {
+	t.Setenv("SLIPWAY_TEST_KEY", secretValue)
+	t.Setenv("SLIPWAY_TEST_OTHER", secretValue)
+	s := newTestTarget(t, nil)
+	for _, name := range []delivery.Environment{"a", "b", "y", "z"} {
+		broken := s.request(porttest.Sample{Version: "broken"})
+		broken.Environment = name
+		broken.Release.Workload.Env["OTHER_KEY"] = "${SLIPWAY_TEST_OTHER}"
+		s.deploy(t, broken)
+	}
+	o := s.withSecret("a")
+	url := s.deploy(t, o).URL
+	s.killSupervisor(t)
+	os.Unsetenv("SLIPWAY_TEST_OTHER")
+	err := s.Restore(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "start 4 environments") || !strings.Contains(err.Error(), "SLIPWAY_TEST_OTHER is not set") {
+		t.Errorf("error = %v, want the four and why", err)
+	}
+	eventually(t, checkServing(url, o.ID))
 }

@@ -40,6 +40,9 @@ func (s *Supervisor) routes() http.Handler {
 	return mux
 }
 
+// maxCall is how many bytes a call may have: a release with its manifests.
+const maxCall = 16 << 20
+
 // handle runs a call and writes its messages. 503 means that this supervisor is
 // shutting down and did nothing.
 func (s *Supervisor) handle(path string, c handler) http.Handler {
@@ -50,7 +53,7 @@ func (s *Supervisor) handle(path string, c handler) http.Handler {
 		}
 		defer s.endCall()
 		var body json.RawMessage
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<20)).Decode(&body); err != nil {
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxCall)).Decode(&body); err != nil {
 			http.Error(w, "read the request: "+err.Error(), http.StatusBadRequest)
 			return
 		}
@@ -134,6 +137,7 @@ func (s *Supervisor) stop(_ context.Context, body []byte, _ func(string)) (any, 
 	return true, nil
 }
 
+// up starts what could not be restored, and waits until all environments are ready.
 func (s *Supervisor) up(ctx context.Context, body []byte, say func(string)) (any, error) {
 	var o UpRequest
 	if err := decode(body, &o); err != nil {
@@ -145,12 +149,21 @@ func (s *Supervisor) up(ctx context.Context, body []byte, say func(string)) (any
 		envs[key] = e
 	}
 	s.mu.Unlock()
+	errs := make(map[string]error, len(envs))
+	var mu sync.Mutex
+	var all sync.WaitGroup
 	for key, e := range envs {
-		if err := e.up(ctx, o, func(text string) { say(key + ": " + text) }); err != nil {
-			return nil, err
-		}
+		all.Go(func() { // one that can't start must not keep the others down
+			_, err := s.recoverPanic(key, func() (any, error) {
+				return nil, e.up(ctx, o, func(text string) { say(key + ": " + text) })
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			errs[key] = err
+		})
 	}
-	return true, nil
+	all.Wait()
+	return true, joinStartErrors(errs)
 }
 
 func (s *Supervisor) stage(ctx context.Context, body []byte, say func(string)) (any, error) {

@@ -23,7 +23,7 @@ type Config struct {
 	ProbeInterval time.Duration     // between probes of a ready replica; default 5 s
 	HungTimeout   time.Duration     // after which one that neither responds nor computes is replaced; default 30 s
 	IdleTimeout   time.Duration     // exits after having had no release for this time; default 3 s
-	MaxLogSize    int64             // size of a replica's log at which it is rotated; default 4 MiB
+	MaxLogSize    int64             // size of a replica's log at which it is rotated; default 4 MiB (defaultMaxLogSize)
 	Log           *log.Logger       // default: discarded
 	Now           func() time.Time
 
@@ -31,6 +31,8 @@ type Config struct {
 	folder *folder // Dir
 	token  string  // of probes
 }
+
+const defaultMaxLogSize = 4 << 20
 
 func (c *Config) setDefaults() {
 	for d, value := range map[*time.Duration]time.Duration{
@@ -43,7 +45,7 @@ func (c *Config) setDefaults() {
 		}
 	}
 	if c.MaxLogSize == 0 {
-		c.MaxLogSize = 4 << 20
+		c.MaxLogSize = defaultMaxLogSize
 	}
 	if c.Log == nil {
 		c.Log = log.New(io.Discard, "", 0)
