@@ -12,6 +12,7 @@ import (
 
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 
+	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/wait"
 )
 
@@ -28,6 +29,10 @@ const maxOutage = 45 * time.Second
 // maxDiscard is how many bytes of a response are read so that its connection can be
 // used again.
 const maxDiscard = 1 << 16
+
+// maxResponse is how many bytes a response may have that is read as a whole: a list of
+// objects at most, of which others in the namespace may create as many as they like.
+const maxResponse = 128 << 20
 
 // retrier repeats requests while the API server is away. All writes of this program
 // may be repeated: apply and delete by nature, the others carry a resourceVersion.
@@ -67,10 +72,14 @@ func isStream(req *http.Request, resp *http.Response) bool {
 // readWhole reads a response to its end, so that one that breaks off is requested
 // again like one that never came.
 func readWhole(resp *http.Response) (*http.Response, error) {
-	body, err := io.ReadAll(resp.Body)
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse+1))
 	resp.Body.Close()
 	if err != nil {
 		return nil, truncatedError{err}
+	}
+	if len(body) > maxResponse {
+		return nil, fault.New(fault.Exhausted, "the response of the API server has more than %d bytes", maxResponse).
+			Hint("find out who created so many or so large objects in the namespace, and delete them")
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil

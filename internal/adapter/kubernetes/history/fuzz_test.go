@@ -26,10 +26,11 @@ func FuzzDecodeRelease(f *testing.F) {
 		_ = z.Close()
 		parts := []unstructured.Unstructured{part(first, compressed.Bytes()), part(second, tail)}
 		const id delivery.ReleaseID = "r-0123456789ab"
-		if r, err := decodeRelease(id, parts); err == nil && r.ID != id {
+		left := int64(maxUnpacked)
+		if r, err := decodeRelease(id, parts, &left); err == nil && r.ID != id {
 			t.Errorf("decodeRelease returned %q", r.ID)
 		}
-		_, _ = decodeRelease(id, []unstructured.Unstructured{part(first, tail)})
+		_, _ = decodeRelease(id, []unstructured.Unstructured{part(first, tail)}, &left)
 	})
 }
 

@@ -192,8 +192,13 @@ func load(ctx context.Context, c *client.Client, k *Keyring) (port.History, docu
 	for _, m := range doc.Models {
 		h.Models = append(h.Models, delivery.ModelVersion(m))
 	}
+	if len(parts) > maxReleases {
+		return h, doc, fault.New(fault.Corrupt, "read the history of %s: it has %d releases, more than %d", k.Environment, len(parts), maxReleases).
+			Hint("delete the ConfigMaps labeled %s=%s that no run of Slipway wrote", labels.Record, releaseRecord)
+	}
+	left := int64(maxUnpacked)
 	for id, p := range parts {
-		r, err := decodeRelease(id, p)
+		r, err := decodeRelease(id, p, &left)
 		if err != nil {
 			return h, doc, err
 		}

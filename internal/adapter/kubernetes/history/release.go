@@ -22,8 +22,10 @@ import (
 const releaseKey = "release.json.gz"
 
 const (
-	maxPart    = 900 << 10 // bytes of a ConfigMap's data; the API accepts a megabyte in all
-	maxDecoded = 64 << 20
+	maxPart     = 900 << 10 // bytes of a ConfigMap's data; the API accepts a megabyte in all
+	maxReleases = 200       // a history names 10 deployments, and those that people accepted
+	maxDecoded  = 64 << 20  // bytes of a release
+	maxUnpacked = 256 << 20 // of all releases of a history
 )
 
 // saveRelease writes a release, in parts if it is large.
@@ -74,7 +76,9 @@ func partsOf(ctx context.Context, c *client.Client, service string, env delivery
 	return slices.DeleteFunc(found, func(o unstructured.Unstructured) bool { return releaseOf(o) != id }), err
 }
 
-func decodeRelease(id delivery.ReleaseID, parts []unstructured.Unstructured) (r delivery.ReleaseRecord, err error) {
+// decodeRelease unpacks a release. left is how many bytes all releases together may still
+// have: whoever may write ConfigMaps can make them.
+func decodeRelease(id delivery.ReleaseID, parts []unstructured.Unstructured, left *int64) (r delivery.ReleaseRecord, err error) {
 	sort.Slice(parts, func(i, j int) bool {
 		a, b := parts[i].GetAnnotations()[labels.Part], parts[j].GetAnnotations()[labels.Part]
 		return len(a) < len(b) || len(a) == len(b) && a < b
@@ -92,7 +96,12 @@ func decodeRelease(id delivery.ReleaseID, parts []unstructured.Unstructured) (r 
 	if err != nil {
 		return r, corrupt(parts[0].GetName(), err)
 	}
-	raw, err := io.ReadAll(io.LimitReader(z, maxDecoded))
+	limit := min(maxDecoded, *left)
+	raw, err := io.ReadAll(io.LimitReader(z, limit+1))
+	if int64(len(raw)) > limit {
+		err = fmt.Errorf("it unpacks to more than %d bytes", limit)
+	}
+	*left -= int64(len(raw))
 	if err == nil {
 		err = json.Unmarshal(raw, (*delivery.ReleaseDocument)(&r))
 	}

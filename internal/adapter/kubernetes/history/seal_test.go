@@ -108,7 +108,8 @@ func prepend(doc map[string]any, key, record string) {
 func replaceRelease(t *testing.T, server *fakeapi.Server, id delivery.ReleaseID, edit func(*delivery.ReleaseRecord)) {
 	t.Helper()
 	server.Edit(base+"-"+string(id)+"-0", func(o *unstructured.Unstructured) {
-		r, err := decodeRelease(id, []unstructured.Unstructured{*o})
+		left := int64(maxUnpacked)
+		r, err := decodeRelease(id, []unstructured.Unstructured{*o}, &left)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,6 +3,7 @@ package render_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -31,6 +32,14 @@ func deploymentYAML(more string) string {
 	return "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api}\nspec:\n  template:\n    spec:\n      containers:\n      - name: c\n        image: retail-api\n" + more
 }
 
+func manyConfigMaps(n int) string {
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a%d}\n---\n", i)
+	}
+	return text.String()
+}
+
 // aliasBomb expands to a billion entries.
 func aliasBomb() string {
 	text := "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
@@ -54,6 +63,8 @@ func TestRender_RejectsInvalidSources(t *testing.T) {
 		"empty path":        {" ", nil, func(m *port.Manifests) { m.Paths = []string{""} }, "is outside the checkout", ""},
 		"no manifest":       {"k8s/a.txt", map[string]string{"k8s/a.txt": configMapHead}, nil, "k8s/a.txt is not a manifest", ".yaml"},
 		"empty folder":      {"", map[string]string{"k8s/a.txt": ""}, nil, "no manifests found in k8s", "kustomization.yaml"},
+		"many objects":      {"", map[string]string{"k8s/a.yaml": manyConfigMaps(2001)}, nil, "the manifests have 2001 objects", "separately"},
+		"deep object":       {"", map[string]string{"k8s/a.yaml": configMapHead + "data: " + strings.Repeat("[", 120) + strings.Repeat("]", 120) + "\n"}, nil, "more than 100 levels deep", ""},
 		"no object":         {"", map[string]string{"k8s/a.yaml": "# nothing\n---\n"}, nil, "no objects found", "deploy.manifests"},
 		"both":              {"", map[string]string{"k8s/Chart.yaml": chartYAML, "k8s/kustomization.yml": ""}, nil, "is both a kustomization and a Helm chart", "folder"},
 		"values":            {"", map[string]string{"k8s/a.yaml": deploymentYAML("")}, func(m *port.Manifests) { m.Values = []string{"v.yaml"} }, "none of the manifests is a Helm chart", ""},

@@ -13,9 +13,12 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// maxObjectsBytes is the maximum size of a release's objects as JSON. They are stored
-// in the records and in the cluster.
-const maxObjectsBytes = 8 << 20
+// Limits of a release's objects. They are stored in the records and in the cluster.
+const (
+	maxObjectsBytes = 8 << 20 // as JSON
+	maxObjects      = 2000
+	maxObjectDepth  = 100 // levels of an object
+)
 
 // Render produces the objects of a release; see port.Renderer.
 func Render(ctx context.Context, m port.Manifests) (port.Rendered, error) {
@@ -67,6 +70,9 @@ func (r *renderer) loadObjects(ctx context.Context) error {
 func (r *renderer) validate() error {
 	locations := map[string]string{}
 	for _, o := range r.objects {
+		if isDeeper(o.body, maxObjectDepth) {
+			return o.errorf("an object is nested more than %d levels deep", maxObjectDepth)
+		}
 		if err := o.validate(); err != nil {
 			return err
 		}
@@ -75,6 +81,10 @@ func (r *renderer) validate() error {
 				Hint("remove one of them, or change its name or namespace")
 		}
 		locations[o.identity()] = o.location
+	}
+	if len(r.objects) > maxObjects {
+		return fault.New(fault.Invalid, "the manifests have %d objects, and the limit is %d", len(r.objects), maxObjects).
+			Hint("apply objects that rarely change separately")
 	}
 	if len(r.objects) == 0 {
 		return fault.New(fault.Invalid, "no objects found in the manifests").
@@ -97,4 +107,23 @@ func (r *renderer) result() (port.Rendered, error) {
 			Hint("apply objects that rarely change, such as CRDs, separately")
 	}
 	return port.Rendered{Objects: string(text), Secrets: r.secrets, Notes: r.notes}, nil
+}
+
+// isDeeper reports whether a value is nested deeper than so many levels.
+func isDeeper(value any, levels int) bool {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, child := range v {
+			if levels == 0 || isDeeper(child, levels-1) {
+				return true
+			}
+		}
+	case []any:
+		for _, child := range v {
+			if levels == 0 || isDeeper(child, levels-1) {
+				return true
+			}
+		}
+	}
+	return false
 }
