@@ -17,10 +17,11 @@ type ProbeRequest struct {
 
 // ProbeResponse is the response to a ProbeRequest.
 type ProbeResponse struct {
-	Status  int
-	Header  http.Header
-	Body    []byte // at most 1 MiB
-	Latency time.Duration
+	Status    int
+	Header    http.Header
+	Body      []byte // at most 1 MiB
+	Truncated bool   // the body is longer
+	Latency   time.Duration
 }
 
 // ProbeHeader marks the requests of a Prober, so that they are not counted as

@@ -40,9 +40,12 @@ func LoadSigningKey(value, repository string) ([]byte, error) {
 		return nil, keyReadError(err)
 	}
 	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, maxSigningKey))
+	raw, err := io.ReadAll(io.LimitReader(f, maxSigningKey+1))
 	if err != nil {
 		return nil, keyReadError(err)
+	}
+	if len(raw) > maxSigningKey {
+		return nil, fault.New(fault.Invalid, "the signing key has more than %d bytes", maxSigningKey).Hint("name the file of the key alone")
 	}
 	return raw, nil
 }

@@ -93,8 +93,9 @@ func send(req *http.Request) (port.ProbeResponse, error) {
 	if why := resp.Header.Get(port.ForwardErrorHeader); why != "" {
 		return port.ProbeResponse{}, errors.New(why)
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-	return port.ProbeResponse{Status: resp.StatusCode, Header: resp.Header, Body: body}, err
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	kept := min(len(body), maxBody)
+	return port.ProbeResponse{Status: resp.StatusCode, Header: resp.Header, Body: body[:kept], Truncated: len(body) > maxBody}, err
 }
 
 // proxyFor returns the proxy of the environment, but none for loopback addresses.

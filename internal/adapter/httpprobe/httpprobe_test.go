@@ -26,3 +26,20 @@ func TestProbe_ReturnsForwardError(t *testing.T) {
 		t.Errorf("error = %v, want %s with the reason", err, fault.Unavailable)
 	}
 }
+
+// TestProbe_EndlessBody: a body is read to its limit, and said to be longer.
+func TestProbe_EndlessBody(t *testing.T) {
+	size := maxBody
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, size)) }))
+	defer server.Close()
+	for _, c := range []struct {
+		size      int
+		truncated bool
+	}{{maxBody, false}, {maxBody + 1, true}, {64 * maxBody, true}} {
+		size = c.size
+		got, err := Prober{}.Probe(t.Context(), port.ProbeRequest{URL: server.URL})
+		if err != nil || len(got.Body) != maxBody || got.Truncated != c.truncated {
+			t.Errorf("of %d bytes, %d were kept, truncated = %v, %v", c.size, len(got.Body), got.Truncated, err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -43,6 +44,9 @@ func evaluateHealth(reply port.ProbeResponse, w Expectation) healthCheck {
 	if reply.Status < 200 || reply.Status > 299 {
 		missing := reply.Status == http.StatusNotFound || reply.Status == http.StatusMethodNotAllowed
 		return healthCheck{fatal: w.Exclusive && missing, problem: fmt.Sprintf("%s returned %d%s", w.HealthPath, reply.Status, quoted(reply.Body))}
+	}
+	if reply.Truncated && bytes.HasPrefix(bytes.TrimSpace(reply.Body), []byte("{")) {
+		return healthCheck{problem: fmt.Sprintf("%s returned more than %d bytes: which release it names is unknown", w.HealthPath, len(reply.Body))}
 	}
 	var h health
 	_ = json.Unmarshal(reply.Body, &h) // what is not a JSON object names nothing

@@ -169,6 +169,11 @@ func (p Checker) runCheck(ctx context.Context, url string, c compiledCheck, w Ex
 		a.Evidence = fmt.Sprintf("%s returned %d, want %d%s", title(c), reply.Status, c.Status, quoted(reply.Body))
 		return a
 	}
+	if reply.Truncated && len(c.expect) > 0 {
+		a.Verdict = delivery.Unavailable
+		a.Evidence = fmt.Sprintf("%s returned more than %d bytes: %s can't be evaluated", title(c), len(reply.Body), c.expect[0])
+		return a
+	}
 	seen := gate.Response{Status: reply.Status, Body: reply.Body, Headers: flattenHeader(reply.Header), Release: string(w.Release)}
 	if w.Model != nil {
 		seen.ModelVersion = strconv.Itoa(w.Model.Version)

@@ -8,8 +8,14 @@ import (
 	"sync"
 )
 
-// maxLineBytes is how much of a line without an end is buffered.
-const maxLineBytes = 4 << 20
+// Limits of what is kept of the events, which any program may print.
+const (
+	maxLineBytes   = 4 << 20   // of a line without an end
+	maxTests       = 1_000_000 // tests, packages and builds
+	maxTestNames   = 128 << 20 // bytes of their names
+	maxOutputBytes = 64 << 10  // of one test's output: its end
+	maxKeptOutput  = 64 << 20  // of the output of all tests that have not passed
+)
 
 // goEvent is one line of `go test -json`; see `go doc test2json` and `go help
 // buildjson`.
@@ -33,6 +39,10 @@ type goTest struct {
 	partial  []byte
 	events   int
 	finished int // tests
+	known    int // tests, packages and builds
+	names    int // bytes of their names
+	kept     int // bytes of output
+	tooMany  bool
 
 	tests        map[testID]*goCase
 	testOrder    []testID
@@ -137,12 +147,15 @@ func (g *goTest) event(e goEvent) {
 func (g *goTest) buildEvent(e goEvent) {
 	b := g.builds[e.ImportPath]
 	if b == nil {
+		if !g.admit(e.ImportPath) {
+			return
+		}
 		b = &build{}
 		g.builds[e.ImportPath] = b
 		g.buildOrder = append(g.buildOrder, e.ImportPath)
 	}
 	b.failed = b.failed || e.Action == "build-fail"
-	b.output.add(e.Output)
+	g.keep(&b.output, e.Output)
 	g.print(e.Output)
 }
 
@@ -150,6 +163,9 @@ func (g *goTest) testEvent(e goEvent) {
 	id := testID{e.Package, e.Test}
 	c := g.tests[id]
 	if c == nil {
+		if !g.admit(e.Package + e.Test) {
+			return
+		}
 		c = &goCase{}
 		g.tests[id] = c
 		g.testOrder = append(g.testOrder, id)
@@ -158,7 +174,7 @@ func (g *goTest) testEvent(e goEvent) {
 	}
 	switch e.Action {
 	case "output":
-		c.output.add(e.Output)
+		g.keep(&c.output, e.Output)
 	case "pass", "skip", "fail":
 		c.result = e.Action
 		g.testFinished(id, c)
@@ -167,6 +183,10 @@ func (g *goTest) testEvent(e goEvent) {
 
 func (g *goTest) testFinished(id testID, c *goCase) {
 	g.finished++
+	if c.result != "fail" {
+		g.kept -= len(c.output.text)
+		c.output = output{}
+	}
 	if c.result == "fail" {
 		g.parents(id, func(p *goCase) { p.childFailed = true })
 		g.print(c.output.String())
@@ -192,6 +212,9 @@ func (g *goTest) pkg(name string) *goPackage {
 	p := g.packages[name]
 	if p == nil {
 		p = &goPackage{}
+		if !g.admit(name) {
+			return p
+		}
 		g.packages[name] = p
 		g.packageOrder = append(g.packageOrder, name)
 	}
@@ -202,7 +225,7 @@ func (g *goTest) packageEvent(e goEvent) {
 	p := g.pkg(e.Package)
 	switch e.Action {
 	case "output":
-		p.output.add(e.Output)
+		g.keep(&p.output, e.Output)
 		if e.Output != "PASS\n" {
 			g.print(e.Output)
 		}
@@ -212,8 +235,25 @@ func (g *goTest) packageEvent(e goEvent) {
 	}
 }
 
-// maxOutputBytes is how much of one test's output is kept.
-const maxOutputBytes = 64 << 10
+// admit counts a test, package or build that is new, and reports whether there may be
+// one more.
+func (g *goTest) admit(name string) bool {
+	g.known++
+	g.names += len(name)
+	g.tooMany = g.tooMany || g.known > maxTests || g.names > maxTestNames
+	return !g.tooMany
+}
+
+// keep adds to an output, unless all of them together are too long.
+func (g *goTest) keep(o *output, text string) {
+	if g.kept+len(text) > maxKeptOutput {
+		o.cut = true
+		return
+	}
+	before := len(o.text)
+	o.add(text)
+	g.kept += len(o.text) - before
+}
 
 // output keeps the end of what a test printed.
 type output struct {

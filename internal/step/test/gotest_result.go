@@ -18,6 +18,10 @@ func (g *goTest) finish() (tally, error) {
 		g.parseLine(append(g.partial, '\n'))
 		g.partial = nil
 	}
+	if g.tooMany {
+		return tally{}, fault.New(fault.Unavailable, "it printed events of more than %d tests, or names of more than %d bytes", maxTests, maxTestNames).
+			Hint("test fewer packages in one step")
+	}
 	if g.events == 0 {
 		return tally{}, fault.New(fault.Unavailable, "it printed no test events").
 			Hint("run `go test -json ./...` without redirecting its standard output")

@@ -111,6 +111,14 @@ func TestJUnit_Files(t *testing.T) {
 	}
 	os.WriteFile(many+"/a.xml", []byte(`<testsuite><testcase name="a"/></testsuite>`), 0o644)
 	os.WriteFile(many+"/b.xml", []byte(`<testsuite><testcase name="b"><failure/></testcase></testsuite>`), 0o644)
+	crowded := dir + "/crowded"
+	os.Mkdir(crowded, 0o755)
+	for i := range maxReportFiles + 1 {
+		os.WriteFile(fmt.Sprintf("%s/%d.xml", crowded, i), nil, 0o644)
+	}
+	if _, err := readJUnit(crowded, at); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "1001 files, more than 1000") {
+		t.Errorf("a folder of %d files: %v", maxReportFiles+1, err)
+	}
 	got, err := readJUnit(many, at)
 	if err != nil || got.passed != 1 || got.failed != 1 {
 		t.Errorf("two files: %+v, %v", got, err)
