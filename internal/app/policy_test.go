@@ -67,6 +67,7 @@ func TestLocalPolicy_Refuses(t *testing.T) {
 		{"in the repository", inside, "is in the repository", fault.Denied},
 		{"a link in the repository", link, "is in the repository", fault.Denied},
 		{"unknown key", unknown, policyName + ":2:1", fault.Invalid},
+		{"too large", policyFile(t, t.TempDir(), strings.Repeat("# more\n", maxPolicy/7)), "larger than 1 MiB", fault.Invalid},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := &App{SystemPolicy: filepath.Join(repository, "none"), Environ: []string{"SLIPWAY_POLICY=" + c.path}}

@@ -65,6 +65,9 @@ func (s *Scanner) fetch(ctx context.Context, to io.Writer, at, sum string, p por
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
+	if resp.ContentLength > maxDownloadBytes {
+		return fmt.Errorf("download: the archive has %d bytes, more than %d", resp.ContentLength, int64(maxDownloadBytes))
+	}
 	hash := sha256.New()
 	told := &progressWriter{p: p, total: max(resp.ContentLength, 0)}
 	if _, err := io.Copy(io.MultiWriter(to, hash, told), http.MaxBytesReader(nil, resp.Body, maxDownloadBytes)); err != nil {

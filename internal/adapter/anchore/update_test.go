@@ -135,6 +135,7 @@ func TestUpdate_RefusesUnusableSource(t *testing.T) {
 		"other page":    {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, "latest.json"},
 		"empty list":    {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "{}") }, "lists no database"},
 		"endless list":  {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bytes.Repeat([]byte(" "), 2<<20)) }, "too large"},
+		"large archive": {listing("large.tar.gz", sum), "more than 8589934592"},
 		"no list":       {http.NotFound, "404"},
 		"no checksum":   {listing("db.tar.gz", ""), "no SHA-256"},
 		"weak checksum": {listing("db.tar.gz", "md5:00"), "no SHA-256"},
@@ -146,6 +147,10 @@ func TestUpdate_RefusesUnusableSource(t *testing.T) {
 			mux := http.NewServeMux()
 			mux.HandleFunc("/databases/v6/latest.json", c.latest)
 			mux.HandleFunc("/databases/v6/db.tar.gz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "x") })
+			mux.HandleFunc("/databases/v6/large.tar.gz", func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Length", fmt.Sprint(int64(maxDownloadBytes)+1))
+				_, _ = w.Write(make([]byte, 1000))
+			})
 			mux.HandleFunc("/secret", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "beside the databases") })
 			server := httptest.NewServer(mux)
 			defer server.Close()

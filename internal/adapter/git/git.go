@@ -129,7 +129,7 @@ func (s Source) run(ctx context.Context, c command) (string, error) {
 	if !c.userObjects && s.hasScratch() {
 		cmd.Env = append(cmd.Env, "GIT_OBJECT_DIRECTORY="+s.scratchObjects())
 	}
-	var out, stderr bytes.Buffer
+	out, stderr := limitedBuffer{max: maxOutput}, limitedBuffer{max: maxErrors, leaving: true}
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	if c.out != nil {
 		cmd.Stdout = c.out
@@ -142,6 +142,9 @@ func (s Source) run(ctx context.Context, c command) (string, error) {
 	err := cmd.Run()
 	var exit *exec.ExitError
 	switch {
+	case out.full: // git has ended for it
+		return "", fault.New(fault.Exhausted, "git %s: it printed more than %d bytes", c.args[0], maxOutput).
+			Hint("a repository with so many files can't be deployed: name the folder of the service")
 	case err == nil:
 		return out.String(), nil
 	case ctx.Err() != nil:

@@ -1,6 +1,7 @@
 package sigstore
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -70,6 +71,11 @@ func newFakeSigstore(t *testing.T) *fakeSigstore {
 	mux.HandleFunc("GET /token", p.token)
 	mux.HandleFunc("POST /fulcio/api/v2/signingCert", p.certify)
 	mux.HandleFunc("POST /clock", p.stamp)
+	mux.HandleFunc("GET /endless", func(w http.ResponseWriter, _ *http.Request) {
+		for _, err := w.Write([]byte(`{"value": "`)); err == nil; {
+			_, err = w.Write(bytes.Repeat([]byte("a.b."), 1<<16))
+		}
+	})
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 	p.url = srv.URL
@@ -276,6 +282,7 @@ func TestIdentitySigner_WithoutIdentity(t *testing.T) {
 		"plain HTTP":               {env("http://ci.example.com/token", ciSecret), fault.Denied},
 		"wrong secret":             {env(p.url+"/token", "hunter2-wrong"), fault.Unavailable},
 		"connection refused":       {env("http://127.0.0.1:1/token", ciSecret), fault.Unavailable},
+		"endless response":         {env(p.url+"/endless", ciSecret), fault.Unavailable},
 		"no token in the response": {env(p.url+"/nowhere", ciSecret), fault.Unavailable},
 	} {
 		t.Run(name, func(t *testing.T) {

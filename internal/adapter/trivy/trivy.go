@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/environ"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/flock"
+	"github.com/slipway-cd/slipway/internal/logcap"
 	"github.com/slipway-cd/slipway/internal/ocilayout"
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -38,7 +40,7 @@ var _ port.Scanner = (*Scanner)(nil)
 // Limits on the output that is read, and on the run time.
 const (
 	maxReport   = 512 << 20       // bytes of JSON
-	maxLog      = 1 << 20         // bytes of its log that are searched
+	maxLog      = 1 << 20         // bytes of its log that are searched, besides its end
 	scanTimeout = "60m"           // trivy's own limit, longer than the step's
 	waitDelay   = 2 * time.Second // for what trivy leaves behind
 )
@@ -126,7 +128,7 @@ func (s *Scanner) version(ctx context.Context, program string, report *port.Scan
 	}
 	defer os.RemoveAll(dir)
 	var out bytes.Buffer
-	if err := s.start(ctx, program, dir, &out, &bytes.Buffer{}, "version", "--format", "json"); err != nil {
+	if err := s.start(ctx, program, dir, logcap.New(&out, maxLog), io.Discard, "version", "--format", "json"); err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("read the version of trivy: %w", context.Cause(ctx))
 		}
@@ -137,12 +139,10 @@ func (s *Scanner) version(ctx context.Context, program string, report *port.Scan
 
 // run starts trivy and explains its failure.
 func (s *Scanner) run(ctx context.Context, program, dir string, args ...string) (log string, err error) {
-	var out, errs bytes.Buffer
-	err = s.start(ctx, program, dir, &out, &errs, args...)
+	var errs bytes.Buffer
+	limited := logcap.New(&errs, maxLog)
+	err = errors.Join(s.start(ctx, program, dir, io.Discard, limited, args...), limited.Close())
 	log = errs.String()
-	if len(log) > maxLog {
-		log = log[len(log)-maxLog:]
-	}
 	if err == nil {
 		return log, nil
 	}
@@ -157,7 +157,7 @@ func (s *Scanner) run(ctx context.Context, program, dir string, args ...string) 
 		Hint("run `trivy image` on another image to see what is missing")
 }
 
-func (s *Scanner) start(ctx context.Context, program, dir string, out, errs *bytes.Buffer, args ...string) error {
+func (s *Scanner) start(ctx context.Context, program, dir string, out, errs io.Writer, args ...string) error {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir // a trivy.yaml or .trivyignore in the repository would hide findings
 	cmd.Env = scanEnviron(s.c.Environ)

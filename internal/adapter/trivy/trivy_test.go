@@ -160,6 +160,7 @@ func TestScan_Unavailable(t *testing.T) {
 		"no database":               {fakeTrivy{code: 1, log: "FATAL --skip-db-update cannot be specified on the first run"}.install(t), "trivy has no vulnerability database"},
 		"non-zero exit status":      {fakeTrivy{code: 2, log: "panic: oh"}.install(t), "exit status 2: panic: oh"},
 		"no report":                 {fakeTrivy{}.install(t), "exited successfully without writing a report"},
+		"endless log":               {fakeTrivy{code: 2, log: strings.Repeat("noise\n", 1<<19) + "panic: oh"}.install(t), "panic: oh"},
 		"no JSON":                   {fakeTrivy{report: "oh"}.install(t), "not a valid report"},
 		"other schema":              {fakeTrivy{report: `{"SchemaVersion": 3}`}.install(t), "unsupported report schema 3"},
 		"report not on an image":    {fakeTrivy{report: `{"SchemaVersion": 2, "ArtifactType": "filesystem"}`}.install(t), "not on an image"},

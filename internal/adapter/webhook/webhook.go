@@ -28,6 +28,9 @@ const (
 
 const timeout = 10 * time.Second
 
+// maxDiscard is how many bytes of a response are read, for the connection's sake.
+const maxDiscard = 64 << 10
+
 // Notifier posts to one address.
 type Notifier struct {
 	address *url.URL
@@ -73,7 +76,7 @@ func (w *Notifier) Notify(ctx context.Context, m port.Message) error {
 		return fault.New(fault.Unavailable, "post to %s", w.Name()).Cause(redact.WithoutURL(err))
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // allows the connection to be reused
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxDiscard)) // allows the connection to be reused
 	return w.checkStatus(resp.StatusCode)
 }
 

@@ -90,7 +90,7 @@ func (s *Store) Files(ctx context.Context, d delivery.Digest) ([]File, error) {
 	if size > MaxList {
 		return nil, fault.New(fault.Corrupt, "blob %s is not a list of files: it has %d bytes", d.Short(), size)
 	}
-	raw, err := io.ReadAll(r)
+	raw, err := io.ReadAll(io.LimitReader(r, MaxList))
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +171,10 @@ func (s *Store) fetchFile(ctx context.Context, f File, path string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, blob.ContextReader(ctx, r))
+	n, err := io.Copy(out, io.LimitReader(blob.ContextReader(ctx, r), f.Size+1))
+	if n > f.Size {
+		err = fault.New(fault.Corrupt, "blob %s has more than %d bytes", f.Digest.Short(), f.Size)
+	}
 	return errors.Join(err, out.Close())
 }
 

@@ -242,7 +242,8 @@ func (l *Log) getUpTo(ctx context.Context, key string, limit int64) ([]byte, err
 	}
 	defer r.Close()
 	if o.Size > limit {
-		return nil, fault.New(fault.Corrupt, "object %s of the shared state has %d bytes", key, o.Size)
+		return nil, fault.New(fault.Corrupt, "object %s of the shared state has %d bytes", key, o.Size).
+			Hint("restore it from a backup or an older version")
 	}
 	return io.ReadAll(io.LimitReader(r, limit))
 }

@@ -256,6 +256,9 @@ func TestLog_ReadDamaged(t *testing.T) {
 		{"not JSON", func(s *fake.ObjectStore) {
 			s.Change("log/000000000007.json", func([]byte) []byte { return []byte("<Error/>") })
 		}, "entry 7"},
+		{"too large", func(s *fake.ObjectStore) {
+			s.Change("log/000000000007.json", func([]byte) []byte { return make([]byte, 64<<20+1) })
+		}, "67108865 bytes"},
 		{"another entry", func(s *fake.ObjectStore) {
 			s.Change("log/000000000007.json", func([]byte) []byte { return []byte(`{"n":3,"rows":[]}`) })
 		}, "entry 7"},

@@ -71,7 +71,7 @@ func (l *Log) unpack(ctx context.Context, e Entry) (json.RawMessage, error) {
 	if delivery.DigestOf(raw) != e.Packed {
 		return nil, corrupt(e.N, "its rows are not those that were written")
 	}
-	rows, err := inflate(raw)
+	rows, err := inflate(raw, maxUnpacked)
 	if err != nil {
 		return nil, corrupt(e.N, "its rows can't be read").Cause(err)
 	}
@@ -90,12 +90,12 @@ func deflate(raw []byte) ([]byte, error) {
 	return packed.Bytes(), err
 }
 
-func inflate(raw []byte) ([]byte, error) {
+func inflate(raw []byte, limit int) ([]byte, error) {
 	r := flate.NewReader(bytes.NewReader(raw))
 	defer r.Close()
-	rows, err := io.ReadAll(io.LimitReader(r, maxUnpacked+1))
-	if err == nil && len(rows) > maxUnpacked {
-		err = fmt.Errorf("it has more than %d bytes", maxUnpacked)
+	rows, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	if err == nil && len(rows) > limit {
+		err = fmt.Errorf("it has more than %d bytes", limit)
 	}
 	return rows, err
 }
