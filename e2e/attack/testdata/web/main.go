@@ -1,11 +1,12 @@
 // Command web is a service without a model: it returns who answered, begins to listen
 // START_AFTER its start, as one does that loads a model first, and stops to listen for
 // a while after POST /deaf, as one does that starts its workers anew. It breaks off at
-// /abort, fails at /fail, and shows what it got at /request.
+// /abort, fails at /fail, reads a body at /upload, and shows what it got at /request.
 package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -29,6 +30,9 @@ func main() {
 			}
 			if r.URL.Path == "/fail" {
 				w.WriteHeader(http.StatusInternalServerError)
+			}
+			if r.URL.Path == "/upload" {
+				_, _ = io.Copy(io.Discard, r.Body)
 			}
 			fmt.Fprintln(w, "answered by the service")
 			if r.URL.Path == "/request" {
