@@ -23,6 +23,7 @@ type Trust struct {
 	Keys       []string   `yaml:"keys" jsonschema_description:"Public key files, such as cosign.pub, relative to this file."`
 	Identities []Identity `yaml:"identities" jsonschema_description:"Identities trusted for keyless signing."`
 	Root       string     `yaml:"root" jsonschema_description:"Trusted root (trusted_root.json) of a private Sigstore instance. Default: the public one."`
+	Images     []string   `yaml:"images" jsonschema_description:"Images in the manifests that may run without a trusted signature: references, in which * matches any characters. The release's own image is not one of them."`
 	Require    []string   `yaml:"require" jsonschema:"enum=signature,enum=provenance,enum=sbom" jsonschema_description:"What image and model must carry, signed by one of these. Default: signature."`
 }
 
@@ -94,6 +95,11 @@ func (d *decoder) validateTrust(at string, t *Trust) {
 	}
 	for i, id := range t.Identities {
 		d.validateIdentity(fmt.Sprintf("%s.identities[%d]", at, i), id)
+	}
+	for i, image := range t.Images {
+		if here := fmt.Sprintf("%s.images[%d]", at, i); strings.Trim(image, "*") == "" || strings.ContainsAny(image, " \t\n") {
+			d.addError(here, "such as docker.io/istio/proxyv2:*", "%s: pattern %q matches every image, or none", here, image)
+		}
 	}
 	if d.validatePath(at+".root", t.Root); t.Root != "" && len(t.Identities) == 0 {
 		d.addError(at+".root", "remove it, or add identities", "%s.root: only used with identities", at)

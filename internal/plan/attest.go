@@ -113,7 +113,7 @@ func TrustPolicy(e config.Environment, files map[string]string) *step.TrustParam
 	if t == nil {
 		return nil
 	}
-	out := &step.TrustParams{Require: t.Require, TrustPolicy: port.TrustPolicy{Root: files[t.Root]}}
+	out := &step.TrustParams{Require: t.Require, Images: t.Images, TrustPolicy: port.TrustPolicy{Root: files[t.Root]}}
 	if len(out.Require) == 0 {
 		out.Require = []string{step.RequireSignature}
 	}

@@ -213,4 +213,5 @@ const (
 type TrustParams struct {
 	port.TrustPolicy
 	Require []string `json:"require"`
+	Images  []string `json:"images,omitempty"` // of the manifests, that need no signature; * matches any characters
 }

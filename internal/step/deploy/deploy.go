@@ -66,6 +66,7 @@ type deployment struct {
 	params  step.DeployParams
 	rel     delivery.ReleaseRecord
 	config  *delivery.Configuration // as the environment overrides it; nil: the release's own
+	packed  []delivery.Digest       // images that models were packed as
 	want    probe.Expectation
 	request port.DeployRequest
 

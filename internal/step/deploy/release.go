@@ -33,6 +33,11 @@ func (d *deployment) prepare(ctx context.Context) ([]port.Secret, error) {
 	if d.config != nil {
 		secrets = overridden
 	}
+	if d.params.Release != "" || d.config != nil { // what was rendered here without overrides is checked already
+		if err := d.checkImages(ctx, d.rel.Release.WithConfiguration(d.config)); err != nil {
+			return nil, err
+		}
+	}
 	return secrets, d.checkConfiguration(ctx)
 }
 
@@ -56,6 +61,9 @@ func (d *deployment) record(ctx context.Context) (secrets []port.Secret, err err
 	}
 	config, secrets, err := d.render(ctx, rel, d.params.ManifestParams)
 	if err != nil {
+		return nil, err
+	}
+	if err := d.checkImages(ctx, rel.WithConfiguration(config)); err != nil {
 		return nil, err
 	}
 	if d.rel, err = d.Releases.Save(ctx, rel.WithConfiguration(config), origin); err != nil {
@@ -138,6 +146,15 @@ func (d *deployment) checkTrusted(ctx context.Context, rel delivery.ReleaseRecor
 	}
 	d.Request.Progress("checking signatures")
 	return d.step.Trust.Verify(ctx, rel, *d.params.Trust)
+}
+
+// checkImages holds every image of the manifests against the trust policy, not only the
+// release's own.
+func (d *deployment) checkImages(ctx context.Context, rel delivery.Release) error {
+	if d.params.Trust == nil {
+		return nil
+	}
+	return d.step.Trust.VerifyObjects(ctx, rel, *d.params.Trust, d.packed...)
 }
 
 // checkAllowed refuses a release that no trusted key has signed, that is quarantined, or

@@ -45,5 +45,9 @@ func (d *deployment) packModel(ctx context.Context, rel delivery.Release) (deliv
 		return delivery.Image{}, nil
 	}
 	d.Request.Progress("packing model %s", rel.Model)
-	return step.PackModel(ctx, d.step.ModelImages, *rel.Model, rel.Image.Repository)
+	img, err := step.PackModel(ctx, d.step.ModelImages, *rel.Model, rel.Image.Repository)
+	if err == nil {
+		d.packed = append(d.packed, img.Digest)
+	}
+	return img, err
 }

@@ -141,7 +141,11 @@ func (f forward) checkTrusted(ctx context.Context, resumed bool) error {
 		return nil
 	}
 	f.Request.Progress("checking signatures")
-	if err := f.trust.Verify(ctx, f.rel, *f.params.Trust); err != nil {
+	err := f.trust.Verify(ctx, f.rel, *f.params.Trust)
+	if err == nil {
+		err = f.trust.VerifyObjects(ctx, f.request.Release, *f.params.Trust)
+	}
+	if err != nil {
 		return fmt.Errorf("roll back to %s: %w", f.rel.ID, err)
 	}
 	return nil

@@ -1,13 +1,16 @@
 package rollback_test
 
 import (
+	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/trust"
@@ -49,4 +52,33 @@ func TestForward_VerifiesTrust(t *testing.T) {
 			s.wantState(t, s.oldRelease.ID, s.newRelease.ID)
 		})
 	}
+}
+
+// TestForward_RefusesUnsigned: no requested rollback goes to what no trusted key has
+// signed.
+func TestForward_RefusesUnsigned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFixture(true)
+		s.Serve(env, "20260101-010000-cccc", s.newRelease, time.Now())
+		s.Target.Calls = nil
+		back := s.rollback()
+		back.Releases = unsignedReleases{back.Releases}
+		r := s.request(step.RollbackParams{Release: s.oldRelease.ID})
+		r.Spec.Kind, r.Spec.Undo = step.Rollback, ""
+		if _, err := back.Run(t.Context(), r); !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "is pending") {
+			t.Errorf("error = %v, want it refused as pending", err)
+		}
+		if len(s.Target.Calls) > 0 {
+			t.Errorf("calls of the target = %q, want none", s.Target.Calls)
+		}
+		s.wantState(t, s.newRelease.ID)
+	})
+}
+
+type unsignedReleases struct{ port.ReleaseStore }
+
+func (u unsignedReleases) Get(ctx context.Context, id delivery.ReleaseID) (delivery.ReleaseRecord, error) {
+	r, err := u.ReleaseStore.Get(ctx, id)
+	r.Unsigned = true
+	return r, err
 }
