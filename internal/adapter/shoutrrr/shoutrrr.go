@@ -50,7 +50,7 @@ func (n *Notifier) Name() string { return n.name }
 // returns when ctx ends, but the message may still arrive.
 func (n *Notifier) Notify(ctx context.Context, m port.Message) error {
 	sent := make(chan error, 1)
-	go func() { sent <- errors.Join(n.sender.Send(m.Text, &types.Params{"title": m.Title})...) }()
+	go func() { sent <- errors.Join(n.sender.Send(plain(m.Text), &types.Params{"title": plain(m.Title)})...) }()
 	select {
 	case <-ctx.Done():
 		return fmt.Errorf("send to %s: %w", n.name, context.Cause(ctx))
