@@ -145,7 +145,13 @@ soak: bin/slipway bin/cosign ## many kills, many seeds, and every fuzz target fo
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] || [ -n "$${KUBECONFIG:-}" ]; then $(MAKE) --no-print-directory soak-kubernetes; fi
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] && [ -z "$${KUBECONFIG:-}" ]; then $(MAKE) --no-print-directory soak-versions; fi
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then $(MAKE) --no-print-directory soak-state; fi
+	$(MAKE) --no-print-directory soak-libraries
 	$(MAKE) --no-print-directory fuzz FUZZTIME=$${FUZZTIME:-60s}
+
+# What serves and trains models, in a box: downloads packages.
+.PHONY: soak-libraries
+soak-libraries:
+	SLIPWAY_SOAK_LIBRARIES=1 go test -count=1 -timeout 30m -v -run '^TestLibraries$$' ./internal/adapter/process
 
 .PHONY: soak-kubernetes soak-versions soak-version soak-state
 soak-kubernetes: bin/slipway bin/cosign
