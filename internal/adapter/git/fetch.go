@@ -82,7 +82,7 @@ func (s Source) fetchCommit(ctx context.Context, c delivery.Commit) error {
 	}
 	within, done := context.WithTimeout(ctx, fetchTimeout)
 	defer done()
-	_, err = s.run(within, command{dir: s.Dir, userObjects: true, config: fetchSettings, args: append(args, "--", "origin", c.SHA)})
+	_, err = s.run(within, command{dir: s.Dir, userObjects: true, fetches: true, config: fetchSettings, args: append(args, "--", "origin", c.SHA)})
 	var f *exitError
 	switch {
 	case errors.As(err, &f):

@@ -81,6 +81,7 @@ type command struct {
 	out    io.Writer // nil: run returns it
 
 	userObjects bool // without the objects in the scratch folder
+	fetches     bool // from a server: its helpers get what they sign in with
 }
 
 // options are the options before the name of the command.
@@ -121,7 +122,7 @@ func (s Source) run(ctx context.Context, c command) (string, error) {
 		}
 	}
 	cmd := exec.CommandContext(ctx, program, append(c.options(), c.args...)...)
-	environ := cleanEnviron(os.Environ())
+	environ := cleanEnviron(os.Environ(), c.fetches)
 	if s.gitDir != "" {
 		environ = append(environ, "GIT_DIR="+s.gitDir)
 	}
@@ -166,22 +167,6 @@ func (s Source) hasScratch() bool {
 	}
 	_, err := os.Stat(s.scratchObjects())
 	return err == nil
-}
-
-// cleanEnviron removes the variables that redirect git: in a git hook, GIT_DIR
-// and GIT_INDEX_FILE name the repository of the hook.
-func cleanEnviron(all []string) []string {
-	kept := []string{"GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C"}
-	for _, kv := range all {
-		name, _, _ := strings.Cut(kv, "=")
-		switch {
-		case name == "LC_ALL" || name == "LANGUAGE" || name == "LANG":
-		case !strings.HasPrefix(name, "GIT_"), strings.HasPrefix(name, "GIT_CONFIG"), name == "GIT_CEILING_DIRECTORIES",
-			name == "GIT_DISCOVERY_ACROSS_FILESYSTEM", name == "GIT_EXEC_PATH":
-			kept = append(kept, kv)
-		}
-	}
-	return kept
 }
 
 func firstLine(s string) string {
