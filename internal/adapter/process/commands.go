@@ -53,7 +53,7 @@ func (r *Commands) Run(ctx context.Context, c port.Command, out io.Writer) (port
 		return port.Exit{}, fault.New(fault.Invalid, "run %s: folder %s not found", abbreviate(c.Run), c.Dir)
 	}
 	p, err := r.start(c, out, flock.Inherited(ctx))
-	if fault.Is(err, fault.Denied) {
+	if fault.Is(err, fault.Denied) || fault.Is(err, fault.Internal) {
 		return port.Exit{}, err
 	}
 	if err != nil {
