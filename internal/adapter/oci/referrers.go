@@ -201,8 +201,14 @@ func (p repoRef) referrers(ctx context.Context, act string, s port.Subject) ([]v
 		return nil, fault.New(fault.Corrupt, "%s: the list of referrers is corrupt", act).Cause(err)
 	}
 	if len(m.Manifests) > maxReferrers {
-		return nil, fault.New(fault.Exhausted, "%s: too many referrers (%d)", act, len(m.Manifests)).
-			Hint("remove those that are no longer needed: `cosign clean`")
+		return nil, tooManyReferrers(act, len(m.Manifests))
 	}
 	return m.Manifests, nil
+}
+
+// tooManyReferrers is an error, and no shorter list: the signature that counts may be one
+// of those that would be left out.
+func tooManyReferrers(act string, n int) error {
+	return fault.New(fault.Exhausted, "%s: too many referrers (%d)", act, n).
+		Hint("remove those that are no longer needed: `cosign clean`")
 }

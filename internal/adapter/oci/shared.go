@@ -151,7 +151,10 @@ func (p repoRef) restoreReferrers(ctx context.Context, subject delivery.Digest) 
 	if err != nil {
 		return err
 	}
-	for _, d := range members[:min(len(members), maxReferrers)] {
+	if len(members) > maxReferrers {
+		return tooManyReferrers("read what is attached to "+subject.Short(), len(members))
+	}
+	for _, d := range members {
 		if err := p.restore(ctx, d); err != nil {
 			return err
 		}
