@@ -31,6 +31,8 @@ const maxFile = 1 << 30
 type Store struct {
 	Objects port.ObjectStore
 	Project delivery.Project
+
+	max int64 // bytes of a file; 0: maxFile
 }
 
 var _ record.RunFiles = Store{}
@@ -122,7 +124,7 @@ func (s Store) Open(ctx context.Context, f record.RunFile) (io.ReadCloser, error
 		r.Close()
 		return nil, fault.New(fault.Corrupt, "read %s of run %s", f.Name, f.Run).Cause(err)
 	}
-	return file{io.LimitReader(unpacked, maxFile), r}, nil
+	return file{io.LimitReader(unpacked, cmp.Or(s.max, maxFile)), r}, nil
 }
 
 type file struct {
