@@ -30,3 +30,17 @@ func TestReadEvents_LongLine(t *testing.T) {
 		t.Errorf("%d events, error = %v, want one event and an error", len(events), err)
 	}
 }
+
+// TestFollowsPullRequest_LongEvent: an event that is too long to be read counts as one of a
+// pull request, whatever its end says.
+func TestFollowsPullRequest_LongEvent(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "event.json")
+	text := `{"padding":"` + strings.Repeat("x", maxEventFile) + `","workflow_run":{"event":"push"}}`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := &App{Environ: []string{"GITHUB_EVENT_NAME=workflow_run", "GITHUB_EVENT_PATH=" + path}}
+	if follows, _ := a.followsPullRequest(); !follows {
+		t.Error("it counts as a push")
+	}
+}

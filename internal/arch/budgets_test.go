@@ -26,7 +26,7 @@ var budgetKinds = []string{
 	"Project file", "Policy", "Gate expression", "Manifests", "Requirements file", "Git output", "Git file", "Event log",
 	"Pod log", "Pod metrics", "Kubernetes response", "Cluster history", "Port forward",
 	"Shared log entry", "Shared blob list", "Shared run file",
-	"Webhook response", "Prometheus response", "Health response", "Token response", "Provenance",
+	"Webhook response", "Prometheus response", "Health response", "Token response", "CI event", "Model registry response", "Provenance",
 }
 
 // budget is a row of docs/budgets.md.

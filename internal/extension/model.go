@@ -1,9 +1,6 @@
 package extension
 
-import (
-	"github.com/slipway-cd/slipway/internal/port"
-	"github.com/slipway-cd/slipway/internal/step"
-)
+import "github.com/slipway-cd/slipway/internal/port"
 
 // ModelRegistry is a kind of model registry: model: {registry: KIND}, or with a section
 // {registry: {KIND: {section}}}.
@@ -19,18 +16,12 @@ type ModelRegistry struct {
 	New func(h Host, section any) (port.ModelRegistry, error)
 }
 
-// JobsOn returns the runner of a step's parameters.
-type JobsOn func(on step.RunnerParams) (port.Jobs, error)
-
 // JobRunner is where training and evaluation run: on: {KIND: {section}}.
 type JobRunner struct {
 	Kind        Kind
 	Description string
 	Example     string
 	Section     Section
-	// Remote commands inherit nothing of this machine's environment, and are only
-	// started by a person unless the file says otherwise: they may cost money.
-	Remote   bool
-	New      func(h Host, section any) (port.Jobs, error)
-	Commands []Command
+	New         func(h Host) (port.Jobs, error)
+	Commands    []Command
 }

@@ -33,8 +33,7 @@ const (
 // Ports are what steps reach the outside world through.
 type Ports struct {
 	Commands port.Commands
-	Jobs     port.Jobs // of this machine
-	JobsOn   JobsOn
+	Jobs     port.Jobs
 	Builders map[string]port.Builder
 	Scanners map[string]port.Scanner
 	SBOMs    port.SBOMGenerator
