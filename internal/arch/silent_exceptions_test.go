@@ -8,8 +8,9 @@ var unasked = map[string]string{
 	"internal/adapter/anchore Scanner.ModelSBOM": "reads a model's files",
 	"internal/adapter/anchore Scanner.Scan":      "reads an image's layout and the database",
 
-	"internal/adapter/aws/awstest Cloud.ClusterUser": "is in memory",
-	"internal/adapter/aws/session Open":              "reads files and variables",
+	"internal/adapter/aws/awstest Cloud.ClusterUser":     "is in memory",
+	"internal/adapter/aws/eks clusterSigner.PresignHTTP": "signs in memory",
+	"internal/adapter/aws/session Open":                  "reads files and variables",
 
 	"internal/adapter/buildkit Builder.ListUnused": "looks at a folder",
 	"internal/adapter/buildkit StopWhenIdle":       "is a process of its own, which looks at files",

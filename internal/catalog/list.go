@@ -46,6 +46,7 @@ func Default() extension.Set {
 		Targets: []extension.Target{
 			local.Extension(),
 			kubernetes.Extension(),
+			kubernetes.EKSExtension(findEKS),
 		},
 		Notifiers: []extension.Notifier{
 			webhook.Extension(),

@@ -17,6 +17,7 @@ type Environment struct {
 	Until     string               `yaml:"until" jsonschema:"minLength=1" jsonschema_description:"Last step that runs here, such as build or register; tests always run. An environment with it deploys nothing and has no target."`
 	From      delivery.Environment `yaml:"from" jsonschema_description:"Environment to promote from: a run deploys the release that was accepted there for the commit, without testing, building or training again."`
 	Target    Target               `yaml:"target" unless:"until" jsonschema_description:"Where to deploy."`
+	AWS       EnvironmentAWS       `yaml:"aws" json:",omitzero" jsonschema_description:"What differs here from the top-level aws section."`
 	Deploy    *EnvironmentDeploy   `yaml:"deploy" jsonschema_description:"What differs here from the top-level deploy section."`
 	Model     *EnvironmentModel    `yaml:"model" jsonschema_description:"What differs here from the top-level model section."`
 	Approvals int                  `yaml:"approvals" jsonschema:"minimum=0,maximum=10" jsonschema_description:"Number of required approvals. Default 0."`

@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"encoding/json"
+	"os"
 	"testing"
 	"time"
 
@@ -97,5 +99,26 @@ func TestEnvironment_Overrides(t *testing.T) {
 				t.Errorf("overrides (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// Where an environment is in AWS is in its location, so that a stored plan is whole.
+func TestParse_AWS(t *testing.T) {
+	text, err := os.ReadFile("testdata/valid/aws.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := parse(t, string(text))
+	for env, want := range map[delivery.Environment]string{
+		"staging": `{"account":"111122223333","cluster":"mlops-retail-cluster","namespace":"mlops-staging","region":"ap-southeast-1"}`,
+		"prod":    `{"account":"444455556666","cluster":"mlops-retail-cluster","namespace":"mlops","region":"ap-southeast-1","role":"arn:aws:iam::444455556666:role/deploy-prod"}`,
+	} {
+		got, err := json.Marshal(p.Environments[env].Target.Location)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, string(got)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", env, diff)
+		}
 	}
 }

@@ -52,6 +52,7 @@ func Parse(name string, data []byte, env func(string) (string, bool), kinds exte
 	d.decodeProject(&p, root)
 	if len(d.errors) == 0 {
 		p.setDefaultKinds(kinds)
+		d.resolveAWS()
 		d.validate(&p, env)
 	}
 	return p, d.result()

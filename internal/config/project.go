@@ -25,6 +25,7 @@ type Project struct {
 	Model        *Model                               `yaml:"model" jsonschema_description:"The model of the service: trained, evaluated, approved and deployed with it."`
 	Deploy       Deploy                               `yaml:"deploy" jsonschema_description:"How the service runs, and how a new release is verified."`
 	State        State                                `yaml:"state" jsonschema_description:"Where machines share the project's records: a URL, or the path of a folder. Default: the folder .slipway of this machine."`
+	AWS          AWS                                  `yaml:"aws" json:",omitzero" jsonschema_description:"Account and region of AWS."`
 	Environments map[delivery.Environment]Environment `yaml:"environments" jsonschema:"required,minProperties=1" jsonschema_description:"Where releases are deployed, and what is deployed automatically."`
 	Box          string                               `yaml:"box" jsonschema:"enum=none,enum=auto,enum=own" jsonschema_description:"Whether test, training and evaluation commands on this machine run in a box that hides the other processes, the homes of users and Slipway's state: none (default), auto (where the machine can make one) or own (always: the run is refused where it can't)."`
 	Sign         *Sign                                `yaml:"sign" jsonschema_description:"How image, model and provenance are signed. Default: nothing is signed."`

@@ -46,6 +46,7 @@ func (d *decoder) validate(p *Project, env func(string) (string, bool)) {
 	d.reportUnchosen()
 	d.validateAbilities(p)
 	d.validateSign(p.Sign)
+	d.validateAWS()
 	for _, s := range d.sections {
 		if s.section.Check != nil {
 			s.section.Check(s.value, sectionChecker{d, s.path, p.Image.Repository})

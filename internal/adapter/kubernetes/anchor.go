@@ -10,7 +10,7 @@ import (
 
 // Anchor returns which log the environment's records are in.
 func (t *Target) Anchor(ctx context.Context, service string, env delivery.Environment) (port.Anchor, error) {
-	c, err := t.client()
+	c, err := t.client(ctx)
 	if err != nil {
 		return port.Anchor{}, err
 	}
@@ -19,7 +19,7 @@ func (t *Target) Anchor(ctx context.Context, service string, env delivery.Enviro
 
 // SetAnchor replaces the anchor if its mark is before.
 func (t *Target) SetAnchor(ctx context.Context, service string, env delivery.Environment, before port.LogMark, a port.Anchor) error {
-	c, err := t.client()
+	c, err := t.client(ctx)
 	if err != nil {
 		return err
 	}

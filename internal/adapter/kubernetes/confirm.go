@@ -17,7 +17,7 @@ import (
 // ConfirmLive compares more strictly than Drift: what can't be read or was not applied by
 // Slipway counts as a difference, and so does another release.
 func (t *Target) ConfirmLive(ctx context.Context, o port.DeployRequest) ([]port.Drift, error) {
-	c, err := t.client()
+	c, err := t.client(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 
 // Diff returns what the release would change, from a server-side dry run.
 func (t *Target) Diff(ctx context.Context, o port.DeployRequest) ([]port.Change, error) {
-	c, err := t.client()
+	c, err := t.client(ctx)
 	if err != nil {
 		return nil, err
 	}

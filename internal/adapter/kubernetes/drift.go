@@ -22,7 +22,7 @@ import (
 // Drift compares the objects of the release with what a server-side dry run would make
 // of the live ones.
 func (t *Target) Drift(ctx context.Context, o port.DeployRequest) ([]port.Drift, error) {
-	c, err := t.client()
+	c, err := t.client(ctx)
 	if err != nil {
 		return nil, err
 	}

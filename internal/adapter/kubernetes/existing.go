@@ -27,7 +27,7 @@ var _ port.Importer = (*Target)(nil)
 // FindExisting looks behind the live Services that the release names: what they send
 // requests to would be replaced by the release.
 func (t *Target) FindExisting(ctx context.Context, o port.DeployRequest) (port.Existing, bool, error) {
-	c, err := t.client()
+	c, err := t.client(ctx)
 	if err != nil {
 		return port.Existing{}, false, err
 	}

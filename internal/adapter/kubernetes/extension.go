@@ -21,10 +21,12 @@ func Extension() extension.Target {
 		Kind: "kubernetes", Description: "A Kubernetes cluster, 1.29 or newer.",
 		Example: "kubernetes: {context: ..., namespace: ...}", Section: extension.SectionOf(check),
 		Abilities: extension.Abilities{Manifests: true, Strategies: true, Canary: true, ModelImages: true},
-		New: func(h extension.Host) (port.Target, error) {
-			return New(Config{Repository: h.Repository, HistoryKeys: h.HistoryKeys, Signers: h.Signers, Signatures: h.Signatures}), nil
-		},
+		New:       func(h extension.Host) (port.Target, error) { return New(configOf(h)), nil },
 	}
+}
+
+func configOf(h extension.Host) Config {
+	return Config{Repository: h.Repository, HistoryKeys: h.HistoryKeys, Signers: h.Signers, Signatures: h.Signatures}
 }
 
 func check(s *Section, c extension.Checker) {
@@ -37,9 +39,14 @@ func check(s *Section, c extension.Checker) {
 	if s.Registry != "" && !registryPattern.MatchString(s.Registry) {
 		c.Fail("registry", "such as 127.0.0.1:5000", "invalid address %q (want HOST:PORT)", s.Registry)
 	}
-	host, _, _ := strings.Cut(c.ImageRepository(), "/")
-	if embedded := !strings.ContainsAny(host, ".:"); embedded && s.Registry == "" {
+	if isEmbedded(c.ImageRepository()) && s.Registry == "" {
 		c.Fail("", "add a registry host to image.repository, or set registry: HOST:PORT to the address where the nodes reach `slipway registry`",
 			"the cluster cannot pull %q from Slipway's embedded registry", c.ImageRepository())
 	}
+}
+
+// isEmbedded reports whether images of the repository are in Slipway's own registry.
+func isEmbedded(repository string) bool {
+	host, _, _ := strings.Cut(repository, "/")
+	return !strings.ContainsAny(host, ".:")
 }

@@ -14,7 +14,7 @@ func (t *Target) SaveHistory(ctx context.Context, h port.History) error {
 	if len(h.Deployments) == 0 {
 		return nil
 	}
-	c, err := t.client()
+	c, err := t.client(ctx)
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func (t *Target) SaveHistory(ctx context.Context, h port.History) error {
 // LoadHistory returns the history; it is empty if there is none. What no trusted key
 // vouches for is marked.
 func (t *Target) LoadHistory(ctx context.Context, service string, env delivery.Environment) (port.History, error) {
-	c, err := t.client()
+	c, err := t.client(ctx)
 	if err != nil {
 		return port.History{Service: service, Environment: env}, err
 	}

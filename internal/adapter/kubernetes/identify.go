@@ -23,7 +23,7 @@ import (
 // Identify proves it by the pods: those that an address of Stage is forwarded to, or
 // all endpoints of the Services, are ready pods of the release that run its image.
 func (t *Target) Identify(ctx context.Context, o port.DeployRequest, url string) (port.Proof, error) {
-	c, err := t.client()
+	c, err := t.client(ctx)
 	if err != nil {
 		return port.Proof{}, err
 	}

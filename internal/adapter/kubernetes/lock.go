@@ -13,7 +13,7 @@ import (
 
 // Lock takes the environment for the request's run.
 func (t *Target) Lock(ctx context.Context, o port.DeployRequest, report func(string)) error {
-	c, err := t.client()
+	c, err := t.client(ctx)
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 
 // ReplicaLogs returns the last lines of every pod: "pod | text".
 func (t *Target) ReplicaLogs(ctx context.Context, service string, env delivery.Environment, lines int) ([]string, error) {
-	c, err := t.client()
+	c, err := t.client(ctx)
 	if err != nil {
 		return nil, err
 	}

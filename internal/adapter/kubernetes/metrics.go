@@ -19,7 +19,7 @@ import (
 
 // Traffic sums up the requests of the release's pods, from their own metrics.
 func (t *Target) Traffic(ctx context.Context, service string, env delivery.Environment, id delivery.ReleaseID, since time.Time) (port.Traffic, error) {
-	c, err := t.client()
+	c, err := t.client(ctx)
 	if err != nil {
 		return port.Traffic{}, err
 	}
@@ -38,7 +38,7 @@ func (t *Target) Traffic(ctx context.Context, service string, env delivery.Envir
 
 // Compare measures the request's release and the current one.
 func (t *Target) Compare(ctx context.Context, o port.DeployRequest, since time.Time) (candidate, current port.Sample, err error) {
-	c, err := t.client()
+	c, err := t.client(ctx)
 	if err != nil {
 		return candidate, current, err
 	}

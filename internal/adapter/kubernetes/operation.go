@@ -35,7 +35,7 @@ func (t *Target) begin(ctx context.Context, o port.DeployRequest, report func(st
 	if report == nil {
 		report = func(string) {}
 	}
-	c, err := t.client()
+	c, err := t.client(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ var _ port.PolicyReader = (*Target)(nil)
 
 // ReadPolicy returns the policy of the namespace.
 func (t *Target) ReadPolicy(ctx context.Context) (text []byte, place string, err error) {
-	c, err := t.client()
+	c, err := t.client(ctx)
 	if err != nil {
 		return nil, "", err
 	}

@@ -115,7 +115,7 @@ func (t *Target) isUnknownToDNS(ctx context.Context, host string) bool {
 // what leads them is new. If they still don't, that is in the observation. A rollback
 // does not wait: what is new goes with the release that brought it.
 func (t *Target) awaitUsers(ctx context.Context, o port.DeployRequest, report func(string)) (port.Observation, error) {
-	c, err := t.client()
+	c, err := t.client(ctx)
 	if err != nil {
 		return port.Observation{}, err
 	}

@@ -8,4 +8,15 @@ type Section struct {
 	Namespace  string `yaml:"namespace" json:"namespace,omitempty" jsonschema_description:"Namespace of the service. Default: that of the context."`
 	Registry   string `yaml:"registry" json:"registry,omitempty" jsonschema_description:"HOST:PORT where the cluster's nodes reach Slipway's embedded registry, for images without a registry host."`
 	TakeOver   bool   `yaml:"take_over" json:"take_over,omitempty" jsonschema_description:"Take over fields that are owned by other field managers. Default: such fields are a conflict."`
+
+	ManagedCluster `yaml:"-"`
+}
+
+// ManagedCluster is a cluster that a cloud manages, and no kubeconfig names. The zero
+// value is none.
+type ManagedCluster struct {
+	Cluster string `json:"cluster,omitempty"`
+	Region  string `json:"region,omitempty"`
+	Account string `json:"account,omitempty"`
+	Role    string `json:"role,omitempty"` // empty: the credentials as they are
 }

@@ -23,7 +23,7 @@ func (t *Target) Observe(ctx context.Context, service string, env delivery.Envir
 
 // observe is Observe, with how users get to the service.
 func (t *Target) observe(ctx context.Context, service string, env delivery.Environment) (port.Observation, reach, error) {
-	c, err := t.client()
+	c, err := t.client(ctx)
 	if err != nil {
 		return port.Observation{}, reach{}, err
 	}

@@ -30,6 +30,9 @@ type Config struct {
 	Signers     port.SignerFactory
 	Signatures  port.Verifier
 
+	// Access finds the clusters of a cloud; nil: the section names a kubeconfig's.
+	Access Access
+
 	// Transport wraps what sends requests to the API server: for tests. nil: nothing.
 	Transport func(http.RoundTripper) http.RoundTripper
 
@@ -185,18 +188,39 @@ func (t *Target) closeOne() error {
 // look. A watch that polls once a second looks each time.
 const maxListAge = 500 * time.Millisecond
 
-// client returns the connection to the place, made once.
-func (t *Target) client() (*client.Client, error) {
+// client returns the connection to the place. It is made once, unless several callers
+// are the first ones: no lock is held while a cloud is asked for its cluster.
+func (t *Target) client(ctx context.Context) (*client.Client, error) {
+	t.mu.Lock()
+	conn := t.conn
+	t.mu.Unlock()
+	if conn != nil {
+		return conn, nil
+	}
+	conn, err := t.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	conn.ReuseLists(maxListAge)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.conn != nil {
-		return t.conn, nil
-	}
-	location := client.Location{Kubeconfig: t.section.Kubeconfig, Context: t.section.Context, Namespace: t.section.Namespace, Repository: t.cfg.Repository}
-	conn, err := client.Connect(location, t.cfg.Kubeconfig, t.cfg.Transport)
-	if err == nil {
-		conn.ReuseLists(maxListAge)
+	if t.conn == nil {
 		t.conn = conn
 	}
-	return conn, err
+	return t.conn, nil
+}
+
+func (t *Target) connect(ctx context.Context) (*client.Client, error) {
+	if t.section.Cluster == "" {
+		location := client.Location{Kubeconfig: t.section.Kubeconfig, Context: t.section.Context, Namespace: t.section.Namespace, Repository: t.cfg.Repository}
+		return client.Connect(location, t.cfg.Kubeconfig, t.cfg.Transport)
+	}
+	if t.cfg.Access == nil {
+		return nil, fault.New(fault.Internal, "find the cluster %s: this target knows no cloud", t.section.Cluster)
+	}
+	endpoint, err := t.cfg.Access(ctx, t.section.ManagedCluster)
+	if err != nil {
+		return nil, err
+	}
+	return client.ConnectTo(endpoint, t.section.Namespace, "namespace "+t.section.Namespace+" of "+t.section.Cluster, t.cfg.Transport)
 }

@@ -1,0 +1,52 @@
+package kubernetes
+
+import (
+	"context"
+
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/extension"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// Access returns how to reach a cluster of a cloud. It is called at every connection.
+type Access func(ctx context.Context, c ManagedCluster) (client.Endpoint, error)
+
+// EKSSection is target.eks in slipway.yaml: a namespace of a cluster of AWS. Its JSON is
+// that of a Section, so that both are one target.
+type EKSSection struct {
+	Cluster   string `yaml:"cluster" json:"cluster" jsonschema:"required" jsonschema_description:"Name of the cluster."`
+	Namespace string `yaml:"namespace" json:"namespace" jsonschema:"required" jsonschema_description:"Namespace of the service."`
+	TakeOver  bool   `yaml:"take_over" json:"take_over,omitempty" jsonschema_description:"Take over fields that are owned by other field managers. Default: such fields are a conflict."`
+
+	Region  string `yaml:"-" json:"region,omitempty"`
+	Account string `yaml:"-" json:"account,omitempty"`
+	Role    string `yaml:"-" json:"role,omitempty"`
+}
+
+// UseAWS implements extension.AWSUser.
+func (s *EKSSection) UseAWS(a extension.AWS) {
+	s.Account, s.Region, s.Role = a.Account, a.Region, a.Role
+}
+
+const clusterPattern = `^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$`
+
+// EKSExtension describes the target for clusters of AWS to the catalog.
+func EKSExtension(access Access) extension.Target {
+	e := Extension()
+	e.Kind, e.Description, e.Example = "eks", "A namespace of a cluster of AWS, found by its name in the region that aws names.", "eks: {cluster: ..., namespace: ...}"
+	e.Section = extension.SectionOf(func(s *EKSSection, c extension.Checker) {
+		c.MatchPattern("cluster", s.Cluster, clusterPattern, "see `aws eks list-clusters`")
+		c.MatchPattern("namespace", s.Namespace, delivery.LabelPattern, "lower-case letters, digits and dashes, at most 63")
+		if isEmbedded(c.ImageRepository()) {
+			c.Fail("", "add the registry's host: ACCOUNT.dkr.ecr.REGION.amazonaws.com/"+c.ImageRepository(),
+				"the cluster cannot pull %q from Slipway's embedded registry", c.ImageRepository())
+		}
+	})
+	e.New = func(h extension.Host) (port.Target, error) {
+		config := configOf(h)
+		config.Access = access
+		return New(config), nil
+	}
+	return e
+}

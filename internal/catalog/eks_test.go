@@ -1,0 +1,91 @@
+package catalog_test
+
+import (
+	"context"
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/adapter/aws/awstest"
+	"github.com/slipway-cd/slipway/internal/adapter/aws/eks"
+	"github.com/slipway-cd/slipway/internal/adapter/aws/session"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
+
+// The API server of a cluster of EKS sees the role that slipway.yaml names, by a token
+// for this cluster, over TLS with the CA that AWS names: no kubeconfig, no aws program.
+func TestEKS_IsTheRole(t *testing.T) {
+	cloud, err := awstest.New(awstest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := cloud.Serve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	reaching, err := server.Client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(reaching.CloseIdleConnections)
+	p, none := cloud.AddUser("ci"), filepath.Join(t.TempDir(), "none")
+	for name, value := range map[string]string{
+		"AWS_ACCESS_KEY_ID": p.AccessKey, "AWS_SECRET_ACCESS_KEY": p.SecretKey, "AWS_SESSION_TOKEN": "", "AWS_PROFILE": "", "AWS_CA_BUNDLE": "",
+		"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none, "KUBECONFIG": none,
+	} {
+		t.Setenv(name, value)
+	}
+	cloud.AddRole(awstest.Role{Name: "deploy-prod", Trusted: []string{p.ARN}})
+
+	var mu sync.Mutex
+	callers := map[string]int{}
+	api := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who, err := cloud.ClusterUser(r.Context(), "mlops", strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
+		if err != nil {
+			t.Errorf("%s %s: %v", r.Method, r.URL, err)
+		}
+		mu.Lock()
+		callers[who.Role()]++
+		mu.Unlock()
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte(`{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}`))
+	}))
+	t.Cleanup(api.Close)
+	cloud.AddCluster(awstest.Cluster{Name: "mlops", Endpoint: api.URL, CA: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: api.Certificate().Raw})})
+
+	target := kubernetes.New(kubernetes.Config{Access: func(ctx context.Context, c kubernetes.ManagedCluster) (client.Endpoint, error) {
+		settings := session.Settings{Account: c.Account, Region: c.Region, Role: c.Role}
+		at, err := eks.Find(ctx, eks.Cluster{Name: c.Cluster, Settings: settings}, session.Options{Client: reaching, Backoff: func(int) time.Duration { return 0 }})
+		return client.Endpoint(at), err
+	}})
+	location, err := delivery.NewLocation(kubernetes.EKSSection{
+		Cluster: "mlops", Namespace: "mlops", Region: awstest.Region, Account: awstest.Account, Role: "arn:aws:iam::" + awstest.Account + ":role/deploy-prod",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, err := target.For(location)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = target.Close() })
+	_, err = at.Observe(t.Context(), "retail-api", "prod")
+	t.Logf("observed: %v", err)
+	mu.Lock()
+	defer mu.Unlock()
+	if len(callers) != 1 || callers["deploy-prod"] == 0 {
+		t.Errorf("callers %v, want only deploy-prod", callers)
+	}
+	if n := cloud.Count("sts", "AssumeRole"); n != 1 {
+		t.Errorf("assumed %d times", n)
+	}
+}

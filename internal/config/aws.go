@@ -1,0 +1,79 @@
+package config
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/extension"
+)
+
+// AWS is where the project is in AWS.
+type AWS struct {
+	Account string `yaml:"account" jsonschema_description:"Account, twelve digits in quotes. Credentials of another one are refused before anything is written. Default: whichever the credentials are of."`
+	Region  string `yaml:"region" jsonschema_description:"Region. The variable AWS_REGION does not count."`
+}
+
+// EnvironmentAWS is what an environment changes in where it is in AWS.
+type EnvironmentAWS struct {
+	Account string `yaml:"account" jsonschema_description:"Account, instead of the common one."`
+	Region  string `yaml:"region" jsonschema_description:"Region, instead of the common one."`
+	Role    string `yaml:"role" jsonschema_description:"ARN of the role that deploys here. It is assumed from the credentials, or by the OIDC token of a job of GitHub Actions."`
+}
+
+const (
+	accountPattern = `^[0-9]{12}$`
+	regionPattern  = `^[a-z]{2}(-[a-z]+)+-[0-9]$`
+	rolePattern    = `^arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role/[\w+=,.@/-]{1,500}$`
+)
+
+// AWSOf returns where the environment is in AWS.
+func (p *Project) AWSOf(env delivery.Environment) extension.AWS {
+	e := p.Environments[env].AWS
+	return extension.AWS{Account: cmp.Or(e.Account, p.AWS.Account), Region: cmp.Or(e.Region, p.AWS.Region), Role: e.Role}
+}
+
+// resolveAWS gives the sections that are in AWS the account, the region and the role of
+// their environments.
+func (d *decoder) resolveAWS() {
+	for _, name := range slices.Sorted(maps.Keys(d.project.Environments)) {
+		e := d.project.Environments[name]
+		user, ok := e.Target.Section.(extension.AWSUser)
+		if !ok {
+			continue
+		}
+		path := "environments." + string(name) + ".target"
+		a := d.project.AWSOf(name)
+		if a.Region == "" {
+			d.addError(path, "add aws: {region: ...}", "%s: the region of AWS is not set", path)
+		}
+		user.UseAWS(a)
+		location, err := delivery.NewLocation(e.Target.Section)
+		if err != nil {
+			d.addError(path, "", "%s: %v", path, err)
+		}
+		e.Target.Location = location
+		d.project.Environments[name] = e
+	}
+}
+
+func (d *decoder) validateAWS() {
+	d.matchAWS("aws", d.project.AWS.Account, d.project.AWS.Region, "")
+	for _, name := range slices.Sorted(maps.Keys(d.project.Environments)) {
+		a := d.project.Environments[name].AWS
+		d.matchAWS("environments."+string(name)+".aws", a.Account, a.Region, a.Role)
+	}
+}
+
+func (d *decoder) matchAWS(path, account, region, role string) {
+	for _, key := range []struct{ name, text, pattern, hint string }{
+		{"account", account, accountPattern, `twelve digits in quotes: "111122223333"`},
+		{"region", region, regionPattern, "such as ap-southeast-1"},
+		{"role", role, rolePattern, "such as arn:aws:iam::111122223333:role/deploy-prod"},
+	} {
+		if key.text != "" {
+			d.matchPattern(path+"."+key.name, key.text, key.pattern, key.hint)
+		}
+	}
+}
