@@ -1,16 +1,10 @@
 package kubernetes
 
 import (
-	"context"
-
-	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/port"
 )
-
-// Access returns how to reach a cluster of a cloud. It is called at every connection.
-type Access func(ctx context.Context, c ManagedCluster) (client.Endpoint, error)
 
 // EKSSection is target.eks in slipway.yaml: a namespace of a cluster of AWS. Its JSON is
 // that of a Section, so that both are one target.

@@ -1,5 +1,11 @@
 package kubernetes
 
+import (
+	"context"
+
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
+)
+
 // Section is target.kubernetes in slipway.yaml: a namespace of a cluster. Its JSON
 // is the delivery.Location of stored plans.
 type Section struct {
@@ -20,3 +26,6 @@ type ManagedCluster struct {
 	Account string `json:"account,omitempty"`
 	Role    string `json:"role,omitempty"` // empty: the credentials as they are
 }
+
+// Access returns how to reach a cluster of a cloud. It is called at every connection.
+type Access func(ctx context.Context, c ManagedCluster) (client.Endpoint, error)

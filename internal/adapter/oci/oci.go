@@ -28,7 +28,7 @@ type Config struct {
 	Embedded      func() (*embedded.Registry, error) // called at the first use; see embedded.Lazy
 	Address       string                             // where Embedded listens for other tools; default embedded.DefaultAddress
 	Keychain      authn.Keychain                     // default: Docker's configuration and its credential helpers
-	Login         Login                              // asked before the keychain; nil: nobody
+	Login         Login                              // before the keychain; nil: none
 	Transport     http.RoundTripper                  // to the other registries; default: go-containerregistry's
 	RetryDelay    time.Duration                      // before the first of two retries; default 1 s
 	Blobs         port.SharedBlobs                   // where Embedded is shared with other machines; nil: it is not

@@ -20,7 +20,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// Cluster names a cluster, and as whom it is used.
+// Cluster is the name of a cluster, and the settings of the sessions that use it.
 type Cluster struct {
 	Name     string
 	Settings session.Settings
