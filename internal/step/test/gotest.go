@@ -12,9 +12,9 @@ import (
 const (
 	maxLineBytes   = 4 << 20   // of a line without an end
 	maxTests       = 1_000_000 // tests, packages and builds
-	maxTestNames   = 128 << 20 // bytes of their names
+	maxTestNames   = 32 << 20  // bytes of their names
 	maxOutputBytes = 64 << 10  // of one test's output: its end
-	maxKeptOutput  = 64 << 20  // of the output of all tests that have not passed
+	maxKeptOutput  = 32 << 20  // of the output of all tests that have not passed
 )
 
 // goEvent is one line of `go test -json`; see `go doc test2json` and `go help

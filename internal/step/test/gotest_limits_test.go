@@ -13,10 +13,10 @@ import (
 // TestGoTest_TooManyTests: more tests than can be told apart in bounded memory are no
 // result, however many of them passed.
 func TestGoTest_TooManyTests(t *testing.T) {
-	memorytest.Run(t, 3*maxTestNames, func() {
+	memorytest.Run(t, 4*maxTestNames, func() {
 		g := newGoTest(io.Discard, location{}, silent)
 		name := strings.Repeat("x", 4<<10)
-		for i := range 2 * maxTestNames / len(name) {
+		for i := range maxTestNames/len(name) + 100 {
 			fmt.Fprintf(g, `{"Action":"pass","Package":"p","Test":"%s%d"}`+"\n", name, i)
 		}
 		if _, err := g.finish(); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "more than 1000000 tests") {
@@ -28,10 +28,10 @@ func TestGoTest_TooManyTests(t *testing.T) {
 // TestGoTest_LongOutputs: the outputs of all tests together are limited. They are only
 // what a failure shows: the verdict stays.
 func TestGoTest_LongOutputs(t *testing.T) {
-	memorytest.Run(t, 2*maxKeptOutput+32<<20, func() {
+	memorytest.Run(t, 3*maxKeptOutput, func() {
 		g := newGoTest(io.Discard, location{}, silent)
 		text := strings.Repeat("y", 32<<10)
-		const tests = 8000 // a quarter of a gigabyte
+		const tests = 4 * maxKeptOutput / (64 << 10) // twice what is kept
 		for i := range tests {
 			fmt.Fprintf(g, `{"Action":"output","Package":"p","Test":"T%d","Output":"%s"}`+"\n", i, text)
 		}
