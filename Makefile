@@ -56,7 +56,7 @@ E2E_PARALLEL := $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN))
 e2e: bin/slipway bin/cosign ## the whole, with kill -9, disk full and two users; more of it as root
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] && [ -z "$${KUBECONFIG:-}" ]; then go run ./e2e/cluster/cmd/cluster build; fi
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then $(MAKE) --no-print-directory buildkit; fi
-	SLIPWAY_BIN=$(CURDIR)/bin/slipway COSIGN_BIN=$(CURDIR)/bin/cosign go test -tags e2e $(TEST_FLAGS) -count=1 -p 1 -parallel $(E2E_PARALLEL) -timeout 55m $$(go list -tags e2e ./e2e/... | grep -v /e2e/attack) ./internal/adapter/kubernetes ./internal/adapter/buildkit ./internal/step/venv
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway COSIGN_BIN=$(CURDIR)/bin/cosign go test -tags e2e $(TEST_FLAGS) -count=1 -p 1 -parallel $(E2E_PARALLEL) -timeout 55m $$(go list -tags e2e ./e2e/... | grep -v /e2e/attack) ./internal/adapter/kubernetes ./internal/adapter/kubernetes/jobrunner ./internal/adapter/buildkit ./internal/step/venv
 
 # Where the state is kept: folder, s3, azure, gcs, postgres, or several with commas.
 DRIVER ?= folder,s3

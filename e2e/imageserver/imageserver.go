@@ -27,6 +27,15 @@ import (
 // the program, as its entrypoint. It prints the image's reference to stdout, and
 // returns when until ends; if until is nil, it serves until the process is killed.
 func Serve(imageName, program string, until io.Reader) error {
+	img, err := image(program)
+	if err != nil {
+		return err
+	}
+	return serveImage(imageName, img, until)
+}
+
+// serveImage serves a registry with one image.
+func serveImage(imageName string, img v1.Image, until io.Reader) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("serve a registry: %w", err)
@@ -40,7 +49,7 @@ func Serve(imageName, program string, until io.Reader) error {
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
-	reference, err := push(fmt.Sprintf("%s/%s", l.Addr(), imageName), program)
+	reference, err := push(fmt.Sprintf("%s/%s", l.Addr(), imageName), img)
 	if err != nil {
 		return fmt.Errorf("push image %s: %w", imageName, err)
 	}
@@ -62,11 +71,7 @@ func ServeRegistry(address string) error {
 }
 
 // push pushes the image, and returns its reference by digest.
-func push(repository, program string) (name.Reference, error) {
-	img, err := image(program)
-	if err != nil {
-		return nil, err
-	}
+func push(repository string, img v1.Image) (name.Reference, error) {
 	digest, err := img.Digest()
 	if err != nil {
 		return nil, err

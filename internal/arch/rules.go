@@ -93,6 +93,7 @@ var rules = []rule{
 	{"internal/adapter/kubernetes/lease", kubernetesMay("client", "rollout"), kubernetesWhy},
 	{"internal/adapter/kubernetes/history", kubernetesMay("client"), kubernetesWhy},
 	{"internal/adapter/kubernetes/portforward", kubernetesMay("client"), kubernetesWhy},
+	{"internal/adapter/kubernetes/jobrunner", append(kubernetesMay("client"), "internal/extension"), kubernetesWhy},
 	{"internal/adapter/kubernetes/metrics", kubernetesMay("portforward", "promtext"), kubernetesWhy},
 	{"internal/app", withTools("internal/anchor", "internal/config", "internal/extension", "internal/ocilayout", "internal/scaffold", "internal/scaffold/*", "internal/plan", "internal/policy", "internal/engine", "internal/record", "internal/record/shared", "internal/record/statelog", "internal/port", "internal/step", "internal/step/digest", "internal/step/history", "internal/step/trust", "internal/step/venv", "internal/gate"), "use cases import contracts, never an adapter"},
 	{"internal/catalog", withTools("internal/app", "internal/extension", "internal/port", "internal/step", "internal/step/*", "internal/adapter/*", "internal/record", "internal/record/*", "internal/engine"), "the list of extensions, and their wiring"},

@@ -118,11 +118,11 @@ func construct(set extension.Set, h extension.Host, w app.Workspace) (p extensio
 	if err != nil {
 		return p, nil, nil, err
 	}
-	runner, err := set.JobRunner("")
-	if err == nil {
-		p.Jobs, err = runner.New(h)
-	}
-	return p, func(ctx context.Context) error { return stopAll(ctx, made) }, func() error { return closeEach(append(made, p.Jobs)) }, err
+	runners := &jobRunners{set: set, host: h, made: map[string]port.Jobs{}}
+	p.JobsOn = runners.on
+	p.Jobs, err = runners.on(step.RunnerParams{})
+	stop = func(ctx context.Context) error { return stopAll(ctx, made) }
+	return p, stop, func() error { return closeEach(append(made, runners.all()...)) }, err
 }
 
 func unusedListers[T any](ports map[string]T) (all []port.UnusedLister) {

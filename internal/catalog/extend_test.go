@@ -38,7 +38,7 @@ func TestDefault_RefusesUnknownKinds(t *testing.T) {
 		"builder":        {builder, "available: dockerfile, go"},
 		"scanner":        {scanner, "available: grype, trivy"},
 		"model registry": {registry, "available: embedded, mlflow"},
-		"job runner":     {runner, "available: local"},
+		"job runner":     {runner, "available: kubernetes, local"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !fault.Is(c.err, fault.Invalid) || !strings.Contains(c.err.Error(), "unknown kind of "+name) {

@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/buildkit"
 	"github.com/slipway-cd/slipway/internal/adapter/ko"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes"
+	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/jobrunner"
 	"github.com/slipway-cd/slipway/internal/adapter/local"
 	"github.com/slipway-cd/slipway/internal/adapter/mlflow"
 	"github.com/slipway-cd/slipway/internal/adapter/objectfolder"
@@ -67,6 +68,7 @@ func Default() extension.Set {
 		},
 		JobRunners: []extension.JobRunner{
 			process.Extension(),
+			jobrunner.Extension(),
 		},
 		StateStores: slices.Concat(bucket.Extensions(), []extension.StateStore{
 			objectfolder.Extension(),

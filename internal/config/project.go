@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/json"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -104,13 +105,28 @@ func (m Model) AutoApprove() bool { return m.Approve == "auto" }
 type Train struct {
 	Run     string            `yaml:"run" jsonschema:"required" jsonschema_description:"Shell command. {{.Data}} is the data, {{.Output}} the folder to write the model's files to."`
 	On      *Runner           `yaml:"on" jsonschema_description:"Where the command runs. Default: local."`
-	When    TrainWhen         `yaml:"when" jsonschema:"enum=changed,enum=manual,enum=never" jsonschema_description:"When the model is trained: changed (default; when an input changed), manual (only with --retrain) or never. Otherwise the newest approved version is delivered."`
+	When    TrainWhen         `yaml:"when" jsonschema:"enum=changed,enum=manual,enum=never" jsonschema_description:"When the model is trained: changed (when an input changed; default on this machine), manual (only with --retrain; default elsewhere) or never. Otherwise the newest approved version is delivered."`
+	Pulls   bool              `yaml:"pull_requests" jsonschema_description:"Whether runs for pull requests may train elsewhere than on this machine, which may cost money. Default false."`
 	Env     map[string]string `yaml:"env" jsonschema_description:"Environment variables. ${NAME} in a value is expanded from Slipway's own environment when the step runs."`
 	Dir     string            `yaml:"dir" jsonschema_description:"Folder to run in, relative to this file."`
 	Inputs  []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the model depends on. It is trained again when one of them or the data changes. Default: all files not matched by source.ignore."`
 	Timeout delivery.Duration `yaml:"timeout" jsonschema_description:"Timeout, such as 1h. Default 24h."`
 	Python  *Python           `yaml:"python" jsonschema_description:"Isolated Python environment for the command."`
 }
+
+// isRemote reports whether the command runs elsewhere than on this machine.
+func (t Train) isRemote() bool { return t.On != nil && t.On.Remote }
+
+// RunsWhen returns when the model is trained.
+func (t Train) RunsWhen() TrainWhen {
+	if t.When == "" && t.isRemote() {
+		return TrainManual
+	}
+	return cmp.Or(t.When, TrainChanged)
+}
+
+// IsHeldForPulls reports whether a pull request may not train.
+func (t Train) IsHeldForPulls() bool { return t.isRemote() && !t.Pulls }
 
 // TrainWhen is when a model is trained.
 type TrainWhen string
@@ -240,6 +256,8 @@ type Registry struct {
 type Runner struct {
 	Kind    extension.Kind
 	Section any
+	Remote  bool
+	Params  step.RunnerParams // as a plan keeps it
 }
 
 // OptionalStep is a step that is enabled by its own section of the file.

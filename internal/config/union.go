@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/json"
+	"errors"
 	"reflect"
 	"slices"
 
@@ -118,7 +119,7 @@ func (d *decoder) decodeUnion(v reflect.Value, n ast.Node, path string) bool {
 		}
 	case Runner:
 		if kind, section := d.decodeKeyed(n, path, runnerChoices(d.kinds)); section != nil {
-			v.Set(reflect.ValueOf(Runner{kind, section}))
+			v.Set(reflect.ValueOf(d.newRunner(kind, section, path)))
 		}
 	case Registry:
 		v.Set(reflect.ValueOf(d.decodeRegistry(n, path)))
@@ -172,6 +173,15 @@ func (d *decoder) newTarget(kind extension.Kind, section any, path string) Targe
 		target.Port = t.Port(section)
 	}
 	return target
+}
+
+func (d *decoder) newRunner(kind extension.Kind, section any, path string) Runner {
+	r, err := d.kinds.JobRunner(kind)
+	raw, marshalErr := json.Marshal(section)
+	if err = errors.Join(err, marshalErr); err != nil {
+		d.addError(path, "", "%s%v", prefix(path), err)
+	}
+	return Runner{Kind: kind, Section: section, Remote: r.Remote, Params: step.RunnerParams{Kind: string(kind), Section: raw, Remote: r.Remote}}
 }
 
 func (d *decoder) newBuildParams(kind extension.Kind, section any, path string) step.BuildParams {

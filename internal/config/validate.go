@@ -104,8 +104,14 @@ func (d *decoder) validateModel(m *Model, env func(string) (string, bool)) {
 		d.validateVariables("model.train.env", m.Train.Env, referencesAllowed)
 		d.validateGlobs("model.train.inputs", m.Train.Inputs)
 		d.validatePython("model.train.python", m.Train.Python)
+		if m.Train.isRemote() && m.Train.Python != nil {
+			d.addError("model.train.python", "install the packages in the image, or in the command", "model.train.python: not used with on: %s, where the image brings its own Python", m.Train.On.Kind)
+		}
 	}
 	if m.Evaluate != nil {
+		if on := m.Evaluate.On; on != nil && on.Remote {
+			d.addError("model.evaluate.on", "remove it: the model is fetched from where it was trained", "model.evaluate.on: evaluation runs on this machine only")
+		}
 		d.validateEvaluate(*m.Evaluate, data)
 	}
 	switch {

@@ -36,6 +36,7 @@ type Lineage struct {
 	Run      RunID   `json:"run"`                // the run that trained it
 	Command  string  `json:"command,omitempty"`  // as configured, without secrets
 	Training Digest  `json:"training,omitempty"` // key of the training step's inputs
+	Image    string  `json:"image,omitempty"`    // that it was trained in, by digest
 	AddedBy  Actor   `json:"added_by,omitzero"`  // of one that was made elsewhere: no run trained it
 	Why      string  `json:"why,omitempty"`      // it was added
 	Box      string  `json:"box,omitempty"`      // that the training ran in; empty: none

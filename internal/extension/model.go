@@ -1,6 +1,9 @@
 package extension
 
-import "github.com/slipway-cd/slipway/internal/port"
+import (
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
+)
 
 // ModelRegistry is a kind of model registry: model: {registry: KIND}, or with a section
 // {registry: {KIND: {section}}}.
@@ -16,12 +19,18 @@ type ModelRegistry struct {
 	New func(h Host, section any) (port.ModelRegistry, error)
 }
 
+// JobsOn returns the runner of a step's parameters.
+type JobsOn func(on step.RunnerParams) (port.Jobs, error)
+
 // JobRunner is where training and evaluation run: on: {KIND: {section}}.
 type JobRunner struct {
 	Kind        Kind
 	Description string
 	Example     string
 	Section     Section
-	New         func(h Host) (port.Jobs, error)
-	Commands    []Command
+	// Remote commands inherit nothing of this machine's environment, and are only
+	// started by a person unless the file says otherwise: they may cost money.
+	Remote   bool
+	New      func(h Host, section any) (port.Jobs, error)
+	Commands []Command
 }

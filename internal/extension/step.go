@@ -33,7 +33,8 @@ const (
 // Ports are what steps reach the outside world through.
 type Ports struct {
 	Commands port.Commands
-	Jobs     port.Jobs
+	Jobs     port.Jobs // of this machine
+	JobsOn   JobsOn
 	Builders map[string]port.Builder
 	Scanners map[string]port.Scanner
 	SBOMs    port.SBOMGenerator

@@ -19,7 +19,10 @@ func (pl *planner) train(tests []string) error {
 	data, key := pl.data()
 	pl.addCached(step.Spec{
 		Name: trainStep, Kind: step.Train, Needs: tests, SkipCache: pl.trigger.Retrain, Timeout: cmp.Or(model.Train.Timeout, trainTimeout),
-	}, in, step.TrainParams{Run: model.Train.Run, Dir: model.Train.Dir, Env: model.Train.Env, Data: data, DataDigest: key, Python: model.Train.Python.Params(), Box: pl.boxOf(model.Train.On)})
+	}, in, step.TrainParams{
+		Run: model.Train.Run, Dir: model.Train.Dir, Env: model.Train.Env, Data: data, DataDigest: key, Python: model.Train.Python.Params(),
+		Box: pl.boxOf(model.Train.On), On: runnerParams(model.Train.On),
+	})
 
 	if err := pl.evaluate(data, key); err != nil {
 		return err
@@ -29,6 +32,14 @@ func (pl *planner) train(tests []string) error {
 		Reason: "registers the model in " + model.Group + " if it is new",
 	}, step.RegisterParams{Group: model.Group, SBOM: pl.project.Sign != nil})
 	return nil
+}
+
+// runnerParams are nil for this machine, whose plans had none before there were others.
+func runnerParams(on *config.Runner) *step.RunnerParams {
+	if on == nil || !on.Remote {
+		return nil
+	}
+	return &on.Params
 }
 
 // evaluate plans the evaluation. The metrics of training depend on nothing but the

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/slipway-cd/slipway/internal/config"
@@ -12,21 +13,27 @@ import (
 // it: the newest approved version is delivered instead. A model that has been trained
 // from these inputs is delivered in any case but never: it costs nothing.
 func (pl *planner) holdTraining() error {
-	if !pl.trains() || pl.trigger.Retrain {
+	if !pl.trains() {
 		return nil
 	}
-	model := *pl.project.Model
-	switch model.Train.When {
-	case config.TrainNever:
-	case config.TrainManual:
+	train := pl.project.Model.Train
+	when := train.RunsWhen()
+	isPull := pl.trigger.Event == PullRequestEvent && train.IsHeldForPulls()
+	if when != config.TrainNever && !isPull && (when == config.TrainChanged || pl.trigger.Retrain) {
+		return nil
+	}
+	if when != config.TrainNever {
 		trained, err := pl.isTrained()
 		if err != nil || trained {
 			return err
 		}
-		pl.notes = append(pl.notes, "training inputs changed; not retrained (when: manual)")
-	default:
-		return nil
+		note := "training inputs changed; not retrained (when: manual)"
+		if isPull {
+			note = fmt.Sprintf("pull requests do not train on %s", train.On.Kind)
+		}
+		pl.notes = append(pl.notes, note)
 	}
+	model := *pl.project.Model
 	model.Train, model.Evaluate = nil, nil
 	pl.project.Model = &model
 	return nil

@@ -95,3 +95,50 @@ func TestNew_TrainWhen_OfAnEnvironment(t *testing.T) {
 		t.Errorf("error = %v, hint %q, want one that names --retrain", err, fault.HintOf(err))
 	}
 }
+
+// TestNew_TrainElsewhere: what may cost money is started by a person, and never by a pull
+// request.
+func TestNew_TrainElsewhere(t *testing.T) {
+	approved := &delivery.ModelVersion{ModelRef: delivery.ModelRef{Group: "prices", Version: 7, Digest: digest}, Status: delivery.Approved}
+	push, pull := plan.Trigger{Event: plan.PushEvent, Branch: "main"}, plan.Trigger{Event: plan.PullRequestEvent, Branch: "main"}
+	retrain := func(t plan.Trigger) plan.Trigger { t.Retrain = true; return t }
+	for _, c := range []struct {
+		name, keys string
+		trigger    plan.Trigger
+		warning    string // empty: it trains
+	}{
+		{"push", "", push, "training inputs changed; not retrained (when: manual)"},
+		{"push, with --retrain", "", retrain(push), ""},
+		{"push, when changed", "when: changed, ", push, ""},
+		{"pull request", "", pull, "pull requests do not train on kubernetes"},
+		{"pull request, with --retrain", "", retrain(pull), "pull requests do not train on kubernetes"},
+		{"pull request, when changed", "when: changed, ", pull, "pull requests do not train on kubernetes"},
+		{"pull request that may, with --retrain", "pull_requests: true, ", retrain(pull), ""},
+		{"pull request that may", "pull_requests: true, ", pull, "training inputs changed; not retrained (when: manual)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := facts()
+			f.LatestApproved = approved
+			text := strings.Replace(file, "train: {run", "train: {on: {kubernetes: {namespace: training, image: train}}, "+c.keys+"run", 1)
+			p, err := plan.New(project(t, text), c.trigger, f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			i := slices.IndexFunc(p.Steps, func(s step.Spec) bool { return s.Kind == step.Train })
+			if (i >= 0) != (c.warning == "") || c.warning != "" && !slices.Contains(p.Warnings, c.warning) {
+				t.Fatalf("trains: %v, warnings %q, want %q", i >= 0, p.Warnings, c.warning)
+			}
+			if i < 0 {
+				return
+			}
+			w, err := step.ParamsOf[step.TrainParams](p.Steps[i])
+			if err != nil || w.On == nil || w.On.Kind != "kubernetes" || !w.On.Remote || !strings.Contains(string(w.On.Section), `"image":"train"`) || w.Box != "" {
+				t.Errorf("parameters = %s, error = %v", p.Steps[i].Params, err)
+			}
+		})
+	}
+	p, err := plan.New(project(t, strings.Replace(file, "train: {run", "train: {on: {local: {}}, run", 1)), push, facts())
+	if err != nil || slices.ContainsFunc(p.Steps, func(s step.Spec) bool { return strings.Contains(string(s.Params), `"on"`) }) {
+		t.Errorf("error = %v; want no runner in the parameters of this machine: cached results would be lost", err)
+	}
+}

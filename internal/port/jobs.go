@@ -24,6 +24,7 @@ type JobState struct {
 	Exit    Exit
 	Reason  string              // why it ended, if not by the exit of its command
 	Outputs map[string]Artifact // once done; the digest is empty if the adapter does not compute it
+	Image   string              // that the command ran in, by digest; empty: none
 }
 
 // Jobs runs heavy work that survives its submitter. A job is submitted, polled until

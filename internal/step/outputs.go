@@ -94,6 +94,7 @@ type TrainOutput struct {
 	Command string          `json:"command,omitempty"` // as configured, with its templates
 	Inputs  delivery.Digest `json:"inputs,omitempty"`  // of the train step
 	Box     BoxKind         `json:"box,omitempty"`     // that the command ran in; empty: none
+	Image   string          `json:"image,omitempty"`   // that the command ran in, by digest
 }
 
 // EvaluateOutput is the output of an evaluate step.

@@ -150,6 +150,14 @@ type TrainParams struct {
 
 	Python *PythonParams `json:"python,omitempty"`
 	Box    BoxKind       `json:"box,omitempty"`
+	On     *RunnerParams `json:"on,omitempty"` // nil: this machine
+}
+
+// RunnerParams are where a command runs.
+type RunnerParams struct {
+	Kind    string          `json:"kind"`
+	Section json.RawMessage `json:"section,omitempty"`
+	Remote  bool            `json:"remote,omitempty"` // it inherits nothing of this machine's environment
 }
 
 // EvaluateParams configures an evaluate step: a command, or a file with metrics among

@@ -21,7 +21,7 @@ type Section struct{}
 func Extension() extension.JobRunner {
 	return extension.JobRunner{
 		Kind: "local", Description: "This machine.", Example: "local: {}", Section: extension.SectionOf[Section](nil),
-		New: func(h extension.Host) (port.Jobs, error) {
+		New: func(h extension.Host, _ any) (port.Jobs, error) {
 			jobs := NewJobs(filepath.Join(h.Home, "jobs"), h.Executable, RunnerCommand)
 			jobs.Secret, jobs.Hide = h.ContainsSecret, Hidden(h.Repository, h.Home, h.Cache)
 			return jobs, nil

@@ -49,6 +49,16 @@ func BuildEnv(base EnvironFunc, user, slipway map[string]string) ([]string, erro
 	return sorted(list), nil
 }
 
+// WithoutInherited leaves out what a command inherits from this machine: paths and proxies
+// mean something else where a remote command runs. What the user gives it stays.
+func WithoutInherited(env []string, user map[string]string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		_, given := user[name]
+		return environ.Inherits(name) && !given
+	})
+}
+
 var variableReference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // expand never puts a value into its error: it may be a secret.

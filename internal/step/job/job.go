@@ -45,6 +45,7 @@ func OutputDir(r step.Request) string {
 type Result struct {
 	Exit    port.Exit
 	Outputs map[string]port.Artifact // by name
+	Image   string                   // that the command ran in, by digest
 }
 
 // Run finds the job or submits it, waits for its end, and copies its output to
@@ -76,7 +77,7 @@ func (n Runner) Run(ctx context.Context, j port.Job, log io.Writer) (Result, err
 }
 
 func exitOf(j port.Job, s port.JobState) (Result, error) {
-	res := Result{Exit: s.Exit, Outputs: map[string]port.Artifact{}}
+	res := Result{Exit: s.Exit, Image: s.Image, Outputs: map[string]port.Artifact{}}
 	for name, uri := range j.Outputs {
 		res.Outputs[name] = port.Artifact{URIs: []string{uri}}
 	}

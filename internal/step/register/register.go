@@ -85,7 +85,7 @@ func lineage(r step.Request, t step.TrainOutput) delivery.Lineage {
 	return delivery.Lineage{
 		Box:    string(t.Box),
 		Commit: t.Commit, Data: t.Data, Job: t.Job, Run: trainingRun(r, t),
-		Command: t.Command, Training: t.Inputs,
+		Command: t.Command, Training: t.Inputs, Image: t.Image,
 	}
 }
 

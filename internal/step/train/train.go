@@ -20,7 +20,8 @@ import (
 
 // Step trains.
 type Step struct {
-	Jobs     port.Jobs
+	Jobs     port.Jobs // of this machine
+	JobsOn   func(step.RunnerParams) (port.Jobs, error)
 	Commands port.Commands // make the Python environment
 	Hasher   digest.Hasher
 	Environ  job.EnvironFunc // nil: the process's
@@ -46,7 +47,11 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	j, err := s.job(r, w, checkout, before)
+	jobs, err := s.jobs(w.On)
+	if err != nil {
+		return step.Result{}, err
+	}
+	j, err := s.job(jobs, r, w, checkout, before)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -66,7 +71,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	j.Command.Env, j.Command.Box = python.Environ(j.Command.Env), python.InBox(j.Command.Box)
 	r.Progress("training as job %s", j.Name)
 	last := &job.TailWriter{To: r.Log}
-	done, err := job.Runner{Jobs: s.Jobs}.Run(ctx, j, last)
+	done, err := job.Runner{Jobs: jobs}.Run(ctx, j, last)
 	if err != nil {
 		return step.Result{}, fmt.Errorf("train: %w", err)
 	}
@@ -93,17 +98,32 @@ func commandFailed(cause, hint, last string) step.Result {
 
 // The names of the job's inputs and outputs.
 const (
-	dataInput   = "data"
-	modelOutput = "model"
+	dataInput     = "data"
+	checkoutInput = "checkout"
+	modelOutput   = "model"
 )
 
-func (s Step) job(r step.Request, w step.TrainParams, checkout string, data delivery.Digest) (port.Job, error) {
+// jobs returns where the command runs.
+func (s Step) jobs(on *step.RunnerParams) (port.Jobs, error) {
+	if on == nil {
+		return s.Jobs, nil
+	}
+	if s.JobsOn == nil {
+		return nil, fault.New(fault.Internal, "train on %s: no such job runner is wired", on.Kind)
+	}
+	return s.JobsOn(*on)
+}
+
+func (s Step) job(jobs port.Jobs, r step.Request, w step.TrainParams, checkout string, data delivery.Digest) (port.Job, error) {
 	j := port.Job{
 		Name:    job.Name(r),
 		Inputs:  map[string]port.Artifact{dataInput: port.FileArtifact(data, w.Data...)},
 		Outputs: map[string]string{modelOutput: port.FileURI(job.OutputDir(r))},
 	}
-	mounts, err := s.Jobs.Mounts(j)
+	if w.On != nil && w.On.Remote {
+		j.Inputs[checkoutInput] = port.FileArtifact("", checkout)
+	}
+	mounts, err := jobs.Mounts(j)
 	if err != nil {
 		return j, err
 	}
@@ -118,6 +138,9 @@ func (s Step) job(r step.Request, w step.TrainParams, checkout string, data deli
 	})
 	if err != nil {
 		return j, err
+	}
+	if w.On != nil && w.On.Remote {
+		env = job.WithoutInherited(env, w.Env)
 	}
 	dir, err := job.Dir(checkout, w.Dir)
 	j.Command = port.Command{Run: run, Dir: dir, Env: env, Timeout: r.Spec.Timeout.D()}
@@ -144,7 +167,7 @@ func (s Step) store(ctx context.Context, r step.Request, w step.TrainParams, j p
 	}
 	return step.Succeed("model "+files.Short(), step.TrainOutput{
 		Dir: dir, Files: files, Data: data, Job: j.Name, Commit: r.Commit.SHA,
-		Command: w.Run, Inputs: r.Spec.Inputs, Box: w.Box,
+		Command: w.Run, Inputs: r.Spec.Inputs, Box: w.Box, Image: done.Image,
 	})
 }
 

@@ -35,6 +35,13 @@ func TestClient_SilentServer(t *testing.T) {
 				_, err := c.LogTail(ctx, client.Log{Namespace: "ns", Pod: "a", Container: "main"}, 10)
 				return err
 			},
+			"Client.FollowLog": func(ctx context.Context) error {
+				_, err := c.FollowLog(ctx, client.Log{Namespace: "ns", Pod: "a", Container: "main"})
+				return err
+			},
+			"Client.Run": func(ctx context.Context) error {
+				return c.Run(ctx, client.Exec{Pod: "a", Container: "main", Command: []string{"true"}})
+			},
 			"Client.KindOf": func(ctx context.Context) error {
 				_, err := c.KindOf(ctx, schema.GroupVersionKind{Group: "example.org", Version: "v1", Kind: "Thing"})
 				return err
