@@ -65,8 +65,11 @@ func (s *session) checkBoxed(p plan.Plan) error {
 // onThisMachine reports whether a step runs a command of the repository here.
 func onThisMachine(spec step.Spec) bool {
 	switch spec.Kind {
-	case step.Test, step.Train:
+	case step.Test:
 		return true
+	case step.Train:
+		w, err := step.ParamsOf[step.TrainParams](spec)
+		return err != nil || w.On == nil
 	case step.Evaluate:
 		w, err := step.ParamsOf[step.EvaluateParams](spec)
 		return err != nil || w.File == ""

@@ -39,6 +39,7 @@ func TestBox(t *testing.T) {
 		{"own, cached, on a machine without", "own", false, reason, cached, step.OwnBox, own, ""},
 		{"policy", "none", true, nil, tests, step.OwnBox, own, ""},
 		{"policy and auto on a machine without", "auto", true, reason, tests, step.OwnBox, own, "needs a box (the policy /etc/p)"},
+		{"training elsewhere", "own", false, reason, step.Spec{Name: "train", Kind: step.Train, Action: step.ActionRun, Params: []byte(`{"on":{"kind":"kubernetes"}}`)}, step.OwnBox, own, ""},
 		{"metrics of training", "own", false, reason, step.Spec{Name: "evaluate", Kind: step.Evaluate, Params: []byte(`{"file":"metrics.json"}`)}, step.OwnBox, own, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -157,7 +157,7 @@ func (r *Commands) start(c port.Command, out io.Writer, locks []*os.File) (*runn
 	p.watchdog = startWatchdog(p.cmd.Process.Pid, locks)
 	if err := boxed.ready(); err != nil {
 		<-p.ended
-		p.drain(r.c.Drain)
+		_ = p.drain(r.c.Drain) // nothing was written
 		return nil, err
 	}
 	_, _ = io.WriteString(release, "go\n") // a command that is gone already has an exit code

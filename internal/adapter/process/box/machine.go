@@ -20,9 +20,9 @@ func resolve(path string) string {
 	if !filepath.IsAbs(path) {
 		return ""
 	}
-	real, err := filepath.EvalSymlinks(path)
+	resolved, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return ""
 	}
-	return real
+	return resolved
 }

@@ -84,16 +84,16 @@ func (pl *planner) add(action Action, to, from string) {
 
 // empty hides a folder, unless it is hidden by another or belongs to the system.
 func (pl *planner) empty(dir string) {
-	real := pl.machine.Resolve(dir)
-	if real == "" || slices.Contains(systemFolders, real) {
+	resolved := pl.machine.Resolve(dir)
+	if resolved == "" || slices.Contains(systemFolders, resolved) {
 		return
 	}
-	pl.private = append(pl.private, real)
-	if pl.isHidden(real) {
+	pl.private = append(pl.private, resolved)
+	if pl.isHidden(resolved) {
 		return
 	}
-	pl.emptied = append(pl.emptied, real)
-	pl.add(Empty, real, "")
+	pl.emptied = append(pl.emptied, resolved)
+	pl.add(Empty, resolved, "")
 }
 
 // isHidden reports whether a path is in a folder that was emptied.
@@ -103,8 +103,8 @@ func (pl *planner) isHidden(path string) bool {
 
 // home makes the home folder of the command, and the caches in it.
 func (pl *planner) home(home, cache string) {
-	if real := pl.machine.Resolve(home); real != "" && pl.isHidden(real) {
-		pl.plan.Home = real
+	if resolved := pl.machine.Resolve(home); resolved != "" && pl.isHidden(resolved) {
+		pl.plan.Home = resolved
 	} else {
 		pl.plan.Home = homeInstead
 	}
@@ -127,15 +127,15 @@ func (pl *planner) absent(names []string) []string {
 // show makes a path of the machine visible under its own name: also if that leads
 // through a symbolic link in a folder that was emptied.
 func (pl *planner) show(action Action, path string) {
-	real := pl.machine.Resolve(path)
-	if real == "" {
+	resolved := pl.machine.Resolve(path)
+	if resolved == "" {
 		return
 	}
-	if action == Writable || pl.isHidden(real) {
-		pl.add(action, real, real)
+	if action == Writable || pl.isHidden(resolved) {
+		pl.add(action, resolved, resolved)
 	}
-	if path = filepath.Clean(path); path != real && pl.isHidden(path) {
-		pl.add(action, path, real)
+	if path = filepath.Clean(path); path != resolved && pl.isHidden(path) {
+		pl.add(action, path, resolved)
 	}
 }
 

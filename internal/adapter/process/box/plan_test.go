@@ -12,15 +12,15 @@ import (
 
 // machineWith is a machine on which these paths exist; "a -> b" is a symbolic link.
 func machineWith(home, path string, paths ...string) Machine {
-	real := map[string]string{}
+	resolved := map[string]string{}
 	for _, p := range append(paths, home, "/tmp", "/var/tmp", "/run", "/var/run -> /run", "/root", "/home", "/usr/bin", "/bin -> /usr/bin") {
 		from, to, ok := strings.Cut(p, " -> ")
 		if !ok {
 			to = from
 		}
-		real[from] = to
+		resolved[from] = to
 	}
-	return Machine{Home: home, Path: filepath.SplitList(path), Resolve: func(p string) string { return real[filepath.Clean(p)] }}
+	return Machine{Home: home, Path: filepath.SplitList(path), Resolve: func(p string) string { return resolved[filepath.Clean(p)] }}
 }
 
 // written lists the mounts of a plan.
