@@ -88,10 +88,8 @@ func indexOf(releases []delivery.ReleaseRecord, id delivery.ReleaseID) int {
 func saveReleases(ctx context.Context, c *client.Client, before, h port.History) (port.History, error) {
 	h.Releases = slices.Clone(h.Releases)
 	for i, r := range h.Releases {
-		stored := delivery.ReleaseRecord{}
-		n := indexOf(before.Releases, r.ID)
-		if n >= 0 {
-			stored = before.Releases[n]
+		if n := indexOf(before.Releases, r.ID); n >= 0 {
+			stored := before.Releases[n]
 			stored.Quarantined = r.Quarantined
 			if held := before.Releases[n].Quarantined; r.Unsigned && r.Quarantined == nil && held != nil && held.Unsigned {
 				stored.Quarantined = held // it waits for a person

@@ -24,11 +24,13 @@ import (
 )
 
 const (
-	secretKey     = "key"
-	secretBytes   = 32
-	macDomain     = "slipway.dev/history/v1\n"
-	secretComment = "vouches for the history of this environment; whoever reads it can forge the history"
+	secretKey   = "key"
+	secretBytes = 32
+	macDomain   = "slipway.dev/history/v1\n"
 )
+
+// keyDescription is for people who find the key.
+const keyDescription = "vouches for the history of this environment; whoever reads it can forge the history"
 
 // Keyring vouches for the records of one environment, and finds out what was vouched
 // for. Safe for concurrent use.
@@ -98,7 +100,7 @@ func (k *Keyring) createSecret(ctx context.Context, c *client.Client) (*unstruct
 		"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "immutable": true,
 		"data": map[string]any{secretKey: base64.StdEncoding.EncodeToString(key)},
 		"metadata": map[string]any{
-			"name": k.secretName(), "namespace": c.Namespace(), "annotations": map[string]any{"description": secretComment},
+			"name": k.secretName(), "namespace": c.Namespace(), "annotations": map[string]any{"description": keyDescription},
 			"labels": map[string]any{labels.ManagedBy: labels.Manager, labels.Service: k.Service, labels.Environment: string(k.Environment)},
 		},
 	}}
