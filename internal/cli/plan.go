@@ -80,6 +80,7 @@ func (c *Command) printPlan(p app.PlanView) {
 	c.printDrift(p.Drift, "")
 	if p.Skip != "" {
 		fmt.Fprintf(c.Stdout, "nothing to do: %s\n", render.Indent(p.Skip))
+		c.printWarnings(p.Warnings)
 		return
 	}
 	if ch := p.Changed; ch != nil && len(ch.Paths) > 0 {
@@ -95,14 +96,18 @@ func (c *Command) printPlan(p app.PlanView) {
 	}
 	c.printTable("STEP ACTION NEEDS WHY", rows)
 	c.printBox(p.Box)
-	for _, warning := range p.Warnings {
-		fmt.Fprintf(c.Stdout, "warning: %s\n", render.Indent(warning))
-	}
+	c.printWarnings(p.Warnings)
 	if p.Existing != nil {
 		fmt.Fprintf(c.Stdout, "\n%s serves in %s and no run has deployed it; it becomes release 0, which a failed deploy returns to:\n", p.Service, p.Environment)
 		c.printExisting(p.Existing)
 	}
 	c.printChanges(p)
+}
+
+func (c *Command) printWarnings(warnings []string) {
+	for _, warning := range warnings {
+		fmt.Fprintf(c.Stdout, "warning: %s\n", render.Indent(warning))
+	}
 }
 
 // printBox prints what the commands of the repository run in.
