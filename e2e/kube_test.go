@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -188,8 +189,15 @@ func (h *clusterProject) useServiceAccount() {
 // serveRegistry serves the project's registry to the nodes until the test ends.
 func (h *clusterProject) serveRegistry() {
 	h.t.Helper()
-	cmd := h.cluster.Command(slipwayBinary(), "registry", "--listen", h.registry)
-	cmd.Dir, cmd.Env = h.dir, h.env
+	h.serve(h.registry)
+}
+
+// serve serves a registry of that address to the nodes: the project's, unless a variable
+// says otherwise.
+func (h *clusterProject) serve(address string, variables ...string) {
+	h.t.Helper()
+	cmd := h.cluster.Command(slipwayBinary(), "registry", "--listen", address)
+	cmd.Dir, cmd.Env = h.dir, slices.Concat(h.env, variables)
 	said, err := cmd.StdoutPipe()
 	h.must(err)
 	h.must(cmd.Start())

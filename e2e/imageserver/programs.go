@@ -21,7 +21,7 @@ import (
 // libraries that they are linked with: a shell and its tools, where no registry is within
 // reach.
 func ServePrograms(imageName string, programs []string, until io.Reader) error {
-	img, err := programImage(programs)
+	img, err := ProgramImage(programs)
 	if err != nil {
 		return fmt.Errorf("make image %s: %w", imageName, err)
 	}
@@ -30,7 +30,8 @@ func ServePrograms(imageName string, programs []string, until io.Reader) error {
 
 var library = regexp.MustCompile(`(?m)(/\S+) \(0x`)
 
-func programImage(programs []string) (v1.Image, error) {
+// ProgramImage is the image of ServePrograms.
+func ProgramImage(programs []string) (v1.Image, error) {
 	files := map[string]string{} // by their paths in the image
 	for _, name := range programs {
 		path, err := exec.LookPath(name)
