@@ -2,7 +2,6 @@
 package memorytest
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"regexp"
@@ -23,17 +22,17 @@ const measured = "MEASURED_TEST"
 func Run(t *testing.T, maxBytes int64, body func()) {
 	t.Helper()
 	maxBytes *= raceFactor
-	before, known := status("VmRSS")
+	_, known := status("VmRSS")
 	switch {
 	case !known:
 		body()
 		return
 	case os.Getenv(measured) == t.Name():
 		runtime.GC()
-		before, _ = status("VmRSS")
+		before, _ := status("VmRSS")
 		body()
 		after, _ := status("VmHWM")
-		fmt.Printf("%s%d\n", growth, max(0, after-before))
+		t.Logf("%s%d", growth, max(0, after-before))
 		return
 	}
 	pattern := "^" + strings.Join(strings.Split(regexp.QuoteMeta(t.Name()), "/"), "$/^") + "$"
