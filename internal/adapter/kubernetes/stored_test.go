@@ -63,21 +63,21 @@ func TestStoredHistory(t *testing.T) {
 
 // unmark removes the marks of records that nobody has signed, and counts them.
 func unmark(h *port.History) (n int) {
-	clear := func(unsigned *bool) {
+	unmark := func(unsigned *bool) {
 		if *unsigned {
 			*unsigned, n = false, n+1
 		}
 	}
 	for i := range h.Deployments {
-		clear(&h.Deployments[i].Unsigned)
+		unmark(&h.Deployments[i].Unsigned)
 	}
 	for i := range h.Models {
-		clear(&h.Models[i].Unsigned)
+		unmark(&h.Models[i].Unsigned)
 	}
 	for i := range h.Releases {
-		clear(&h.Releases[i].Unsigned)
+		unmark(&h.Releases[i].Unsigned)
 		if q := h.Releases[i].Quarantined; q != nil {
-			clear(&q.Unsigned)
+			unmark(&q.Unsigned)
 		}
 	}
 	return n

@@ -34,7 +34,7 @@ func run(wheel, dir string) error {
 	if err != nil {
 		return fmt.Errorf("open the wheel: %w", err)
 	}
-	defer z.Close()
+	defer func() { _ = z.Close() }()
 	list, err := os.ReadFile(filepath.Join(dir, "operations.txt"))
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ func run(wheel, dir string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", words[0], err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, "services", words[0]+".json"), text, 0o644); err != nil { //nolint:gosec // part of the source
+		if err := os.WriteFile(filepath.Join(dir, "services", words[0]+".json"), text, 0o644); err != nil {
 			return err
 		}
 	}
@@ -178,7 +178,7 @@ func copyLicences(z *zip.Reader, dir string) error {
 		if name == "NOTICE" {
 			text = append([]byte("From "+strings.TrimSuffix(info, ".dist-info")+", without documentation and most operations.\n\n"), text...)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil { //nolint:gosec // part of the source
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			return err
 		}
 	}
@@ -190,6 +190,6 @@ func read(f *zip.File) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	return io.ReadAll(io.LimitReader(r, 64<<20))
 }
