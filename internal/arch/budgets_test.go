@@ -21,7 +21,7 @@ import (
 var budgetKinds = []string{
 	"Request", "Upgraded stream", "HTTP/2 connection", "Supervisor call", "Embedded registry",
 	"Registry response", "Image", "Image layer", "Image layout", "Compressed content", "Model", "Attached statement", "Signature bundle", "SBOM", "Signing key",
-	"Step log", "Job log", "Job environment", "Supervisor log", "BuildKit log", "Replica log", "Log line", "Published log",
+	"Step log", "Job log", "Job output", "Job environment", "Supervisor log", "BuildKit log", "Replica log", "Log line", "Published log",
 	"JUnit report", "Test stream", "Ruff report", "Metrics", "VEX document", "Scanner report", "Scanner database",
 	"Project file", "Policy", "Gate expression", "Manifests", "Requirements file", "Git output", "Git file", "Event log",
 	"Pod log", "Pod metrics", "Kubernetes response", "Cluster history", "Port forward",

@@ -53,9 +53,10 @@ func (l *log) Write(p []byte) (int, error) {
 	defer l.mu.Unlock()
 	l.read += int64(len(p))
 	switch {
+	case l.cut:
 	case len(l.text)+len(p) <= maxLog:
 		l.text = append(l.text, p...)
-	case !l.cut:
+	default:
 		l.cut = true
 		l.text = fmt.Appendf(l.text, "\nslipway: more than %d MiB were printed; the rest is left out here, and in the pod's log\n", maxLog>>20)
 	}
