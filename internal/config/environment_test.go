@@ -122,3 +122,21 @@ func TestParse_AWS(t *testing.T) {
 		}
 	}
 }
+
+// The repository is the full name, whoever has the credentials.
+func TestParse_Registry(t *testing.T) {
+	for _, tt := range []struct{ aws, registry, repository, want string }{
+		{`aws: {account: "111122223333", region: ap-southeast-1}`, "ecr", "mlops/retail-api", "111122223333.dkr.ecr.ap-southeast-1.amazonaws.com/mlops/retail-api"},
+		{`aws: {account: "111122223333", region: cn-north-1}`, "ecr", "api", "111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/api"},
+		{"", "embedded", "mlops/retail-api", "mlops/retail-api"},
+		{"", "registry.example.com:5000", "mlops/retail-api", "registry.example.com:5000/mlops/retail-api"},
+		{"", "localhost:5000", "api", "localhost:5000/api"},
+	} {
+		t.Run(tt.want, func(t *testing.T) {
+			text := "version: 1\nservice: api\n" + tt.aws + "\nimage: {build: {go: .}, registry: \"" + tt.registry + "\", repository: " + tt.repository + "}\nenvironments: {prod: {target: {local: {}}}}\n"
+			if got := parse(t, text).Image.Repository; got != tt.want {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}

@@ -74,7 +74,8 @@ type Python struct {
 // Image configures how the image is built and named.
 type Image struct {
 	Build      Build  `yaml:"build" jsonschema:"required" jsonschema_description:"How the image is built."`
-	Repository string `yaml:"repository" jsonschema:"required" jsonschema_description:"Repository, without a tag. Without a registry host it is stored in Slipway's embedded registry."`
+	Registry   string `yaml:"registry" json:"-" jsonschema_description:"Where a repository without a host is: ecr (of the account and region that aws names), embedded (Slipway's own, the default), or a registry's HOST[:PORT]."`
+	Repository string `yaml:"repository" jsonschema:"required" jsonschema_description:"Repository, without a tag. Without a registry it is stored in Slipway's embedded registry."`
 }
 
 // Build is how the image is built: one kind of builder, with its section.
