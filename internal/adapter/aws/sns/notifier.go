@@ -4,7 +4,6 @@ package sns
 
 import (
 	"context"
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -23,8 +22,6 @@ type Section struct {
 }
 
 const arnPattern = `^arn:aws(-cn|-us-gov)?:sns:([a-z0-9-]+):([0-9]{12}):([A-Za-z0-9_-]{1,256})$`
-
-var arn = regexp.MustCompile(arnPattern)
 
 // Extension describes the notifier to the catalog.
 func Extension() extension.Notifier {
@@ -51,11 +48,11 @@ var _ port.Notifier = (*Notifier)(nil)
 // New returns a notifier for the ARN of a topic, which was checked. It connects to
 // nothing yet.
 func New(topic string, o session.Options) *Notifier {
-	m := arn.FindStringSubmatch(topic)
-	if m == nil {
+	parts := strings.SplitN(topic, ":", 6) // arn:aws:sns:REGION:ACCOUNT:TOPIC
+	if len(parts) != 6 {
 		return &Notifier{topic: topic, name: "sns ?", options: o}
 	}
-	return &Notifier{topic: topic, region: m[2], account: m[3], name: "sns " + m[4], options: o}
+	return &Notifier{topic: topic, region: parts[3], account: parts[4], name: "sns " + parts[5], options: o}
 }
 
 // Name returns the name of the topic.

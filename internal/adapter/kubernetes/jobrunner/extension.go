@@ -4,6 +4,7 @@ import (
 	"regexp"
 
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -16,7 +17,7 @@ import (
 func Extension() extension.JobRunner {
 	section := extension.SectionOf(check)
 	section.Patterns = map[string]string{
-		"namespace": delivery.LabelPattern, "pull_secret": delivery.LabelPattern, "image": imagePattern.String(),
+		"namespace": delivery.LabelPattern, "pull_secret": delivery.LabelPattern, "image": imagePattern,
 		"cpu": quantityPattern, "memory": quantityPattern,
 	}
 	return extension.JobRunner{
@@ -37,17 +38,15 @@ func Extension() extension.JobRunner {
 // quantityPattern is for editors; check reads the quantity.
 const quantityPattern = `^[0-9]+(\.[0-9]+)?(m|k|[KMGTPE]i?)?$`
 
-var (
-	imagePattern = regexp.MustCompile(`^[a-z0-9][A-Za-z0-9._/:@-]{0,511}$`)
-	labelValue   = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$`)
-	labelKey     = regexp.MustCompile(`^([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$`)
-)
+// imagePattern is compiled where it is used: compiled patterns of this kind are slow to
+// make, and every start of the program would make them.
+const imagePattern = `^[a-z0-9][A-Za-z0-9._/:@-]{0,511}$`
 
 func check(s *Section, c extension.Checker) {
 	if s.Namespace != "" {
 		c.MatchPattern("namespace", s.Namespace, delivery.LabelPattern, "lower-case letters, digits and dashes, at most 63")
 	}
-	if !imagePattern.MatchString(s.Image) {
+	if !regexp.MustCompile(imagePattern).MatchString(s.Image) {
 		c.Fail("image", "such as registry.example.com/train:1.4", "invalid image %q", s.Image)
 	}
 	for _, q := range []struct{ key, text, hint string }{{"cpu", s.CPU, "such as 4 or 500m"}, {"memory", s.Memory, "such as 8Gi"}} {
@@ -56,7 +55,7 @@ func check(s *Section, c extension.Checker) {
 		}
 	}
 	for key, value := range s.NodeSelector {
-		if !labelKey.MatchString(key) || !labelValue.MatchString(value) {
+		if len(validation.IsQualifiedName(key))+len(validation.IsValidLabelValue(value)) > 0 {
 			c.Fail("node_selector", "see `kubectl get nodes --show-labels`", "invalid label %s=%s", key, value)
 		}
 	}

@@ -37,17 +37,18 @@ const (
 	holdTime       = 24 * time.Hour // for which outputs are kept for who fetches them
 	finishedTime   = 24 * time.Hour // for which a finished Job is kept
 	maxPending     = 30 * time.Minute
+	maxJobName     = 128
 )
 
 var (
-	jobName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+	jobName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 	notInName = regexp.MustCompile(`[^a-z0-9]+`)
 )
 
 // objectName is the Job's name in the cluster.
 func objectName(h port.JobHandle) (string, error) {
 	name := string(h)
-	if !jobName.MatchString(name) || strings.Contains(name, "..") {
+	if !jobName.MatchString(name) || len(name) > maxJobName || strings.Contains(name, "..") {
 		return "", fault.New(fault.Invalid, "%q is not a valid job name", name).Hint("use at most 128 letters, digits and the characters . _ -")
 	}
 	short := strings.Trim(notInName.ReplaceAllString(strings.ToLower(name), "-"), "-")
