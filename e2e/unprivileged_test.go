@@ -150,6 +150,10 @@ func (p *project) checkRecovery(good string) {
 func TestUp_AfterReboot(t *testing.T) {
 	t.Parallel()
 	p := newTinyProject(t)
+	// A name of its own has a port of its own: services of other tests would take the port
+	// while nothing listens on it.
+	p.edit("slipway.yaml", "service: tiny", "service: rebooted")
+	p.commit("rename the service")
 	good := p.run().wantRun(0, "deployed").report.Release
 	url := p.wantDeployed(good).URL
 	p.killAll()

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -119,7 +120,9 @@ func isTemporary(err error) bool {
 	if !errors.As(err, &e) {
 		return fault.Is(err, fault.Unavailable)
 	}
-	return e.Code == codeBusy || e.Code == codeExceeded || e.status == http.StatusTooManyRequests || e.status >= 500
+	// Another writer of the same row was first: MLflow reads and then inserts it.
+	raced := strings.Contains(e.Message, "IntegrityError")
+	return raced || e.Code == codeBusy || e.Code == codeExceeded || e.status == http.StatusTooManyRequests || e.status >= 500
 }
 
 // describe names what was being done, without the address's secrets.

@@ -70,7 +70,17 @@ func (c *Client) Run(ctx context.Context, e Exec) error {
 		return invalidConfig(config, err)
 	}
 	stderr := &tail{}
-	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: e.Stdin, Stdout: e.Stdout, Stderr: stderr})
+	// The libraries look at the context between requests only: a server that accepts and
+	// is silent would hold the caller. What is left behind ends with the connection.
+	ended := make(chan error, 1)
+	go func() {
+		ended <- executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: e.Stdin, Stdout: e.Stdout, Stderr: stderr})
+	}()
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		return fmt.Errorf("run a command in pod %s: %w", e.Pod, context.Cause(ctx))
+	}
 	var exit exec.CodeExitError
 	switch {
 	case err == nil:
@@ -94,7 +104,8 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// FollowLog returns what a container prints, from its first byte until it ends.
+// FollowLog returns what a container prints, from its first byte until it ends or ctx
+// does.
 func (c *Client) FollowLog(ctx context.Context, l Log) (io.ReadCloser, error) {
 	return c.getRaw(ctx, fmt.Sprintf("/api/v1/namespaces/%s/pods/%s/log", l.Namespace, l.Pod), url.Values{"container": {l.Container}, "follow": {"true"}})
 }

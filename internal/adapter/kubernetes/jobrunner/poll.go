@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 // Poll returns the job's state, and does what is due: it sends the inputs when the pod
@@ -192,16 +193,52 @@ func (p *poll) finish(ctx context.Context, s corev1.ContainerStatus) (port.JobSt
 		return p.fetched(state, folders), nil
 	}
 	if end.ExitCode == 0 {
-		if err := p.fetch(ctx, folders); err != nil {
-			return port.JobState{}, err
+		err = p.fetch(ctx, folders)
+	}
+	if err == nil {
+		err = p.letGo(ctx)
+	}
+	switch {
+	case err == nil:
+		return state, nil
+	case p.keeperEnded(ctx): // another process let it go since the look at the pod
+		return p.fetched(state, folders), nil
+	}
+	return port.JobState{}, err
+}
+
+// letGo lets the pod end.
+func (p *poll) letGo(ctx context.Context) error {
+	err := p.client.Run(ctx, client.Exec{Pod: p.pod.Name, Container: keeper, Command: []string{"sh", "-c", ": > " + volumeDir + "/.fetched"}})
+	if err != nil {
+		return p.transferFailed("end job "+string(p.handle), err)
+	}
+	return nil
+}
+
+// keeperEnded reports whether the container that keeps the outputs has ended by now. The
+// cluster may report that a moment later than it ends.
+func (p *poll) keeperEnded(ctx context.Context) bool {
+	for range keeperLooks {
+		pod, err := findPod(ctx, p.client, p.live.GetName())
+		if err != nil || pod == nil {
+			return false
+		}
+		if k := statusOf(pod.Status.ContainerStatuses, keeper); k == nil || k.State.Terminated != nil {
+			return true
+		}
+		if wait.Sleep(ctx, keeperPause) != nil {
+			return false
 		}
 	}
-	err = p.client.Run(ctx, client.Exec{Pod: p.pod.Name, Container: keeper, Command: []string{"sh", "-c", ": > " + volumeDir + "/.fetched"}})
-	if err != nil {
-		return port.JobState{}, p.transferFailed("end job "+string(p.handle), err)
-	}
-	return state, nil
+	return false
 }
+
+// How often, and with what pause, the end of the keeper is looked for.
+const (
+	keeperLooks = 30
+	keeperPause = 300 * time.Millisecond
+)
 
 // fetched is the state of a Job whose outputs were fetched before.
 func (p *poll) fetched(state port.JobState, folders map[string]string) port.JobState {
