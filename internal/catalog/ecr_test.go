@@ -18,37 +18,19 @@ import (
 )
 
 // newECR starts an AWS with ECR in front of a registry, and returns one that logs in to it.
-func newECR(t *testing.T) (*awstest.Cloud, *oci.Registry) {
+func newECR(t *testing.T) (*awstest.Lab, *oci.Registry) {
 	t.Helper()
-	cloud, err := awstest.New(awstest.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := awstest.Start(t, awstest.Config{})
+	awstest.As(t, l.AddUser("ci"))
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	images, err := embedded.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = images.Close() })
-	cloud.ServeImages(images.Handler())
-	server, err := cloud.Serve()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	client, err := server.Client()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.CloseIdleConnections)
-	p, none := cloud.AddUser("ci"), filepath.Join(t.TempDir(), "none")
-	for name, value := range map[string]string{
-		"AWS_ACCESS_KEY_ID": p.AccessKey, "AWS_SECRET_ACCESS_KEY": p.SecretKey, "AWS_SESSION_TOKEN": "", "AWS_PROFILE": "", "AWS_CA_BUNDLE": "",
-		"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none, "DOCKER_CONFIG": t.TempDir(),
-	} {
-		t.Setenv(name, value)
-	}
-	logins := ecr.New(session.Options{Client: client, Backoff: func(int) time.Duration { return 0 }}, nil)
-	return cloud, oci.New(oci.Config{Login: logins.Login, Transport: client.Transport, RetryDelay: time.Millisecond})
+	l.ServeImages(images.Handler())
+	logins := ecr.New(session.Options{Client: l.Client, Backoff: func(int) time.Duration { return 0 }}, nil)
+	return l, oci.New(oci.Config{Login: logins.Login, Transport: l.Client.Transport, RetryDelay: time.Millisecond})
 }
 
 func layout(t *testing.T, content string) port.BuiltImage {

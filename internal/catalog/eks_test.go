@@ -22,27 +22,10 @@ import (
 // The API server of a cluster of EKS sees the role that slipway.yaml names, by a token
 // for this cluster, over TLS with the CA that AWS names: no kubeconfig, no aws program.
 func TestEKS_IsTheRole(t *testing.T) {
-	cloud, err := awstest.New(awstest.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := cloud.Serve()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	reaching, err := server.Client()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(reaching.CloseIdleConnections)
-	p, none := cloud.AddUser("ci"), filepath.Join(t.TempDir(), "none")
-	for name, value := range map[string]string{
-		"AWS_ACCESS_KEY_ID": p.AccessKey, "AWS_SECRET_ACCESS_KEY": p.SecretKey, "AWS_SESSION_TOKEN": "", "AWS_PROFILE": "", "AWS_CA_BUNDLE": "",
-		"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none, "KUBECONFIG": none,
-	} {
-		t.Setenv(name, value)
-	}
+	cloud := awstest.Start(t, awstest.Config{})
+	p := cloud.AddUser("ci")
+	awstest.As(t, p)
+	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
 	cloud.AddRole(awstest.Role{Name: "deploy-prod", Trusted: []string{p.ARN}})
 
 	var mu sync.Mutex
@@ -64,7 +47,7 @@ func TestEKS_IsTheRole(t *testing.T) {
 
 	target := kubernetes.New(kubernetes.Config{Access: func(ctx context.Context, c kubernetes.ManagedCluster) (client.Endpoint, error) {
 		settings := session.Settings{Account: c.Account, Region: c.Region, Role: c.Role}
-		at, err := eks.Find(ctx, eks.Cluster{Name: c.Cluster, Settings: settings}, session.Options{Client: reaching, Backoff: func(int) time.Duration { return 0 }})
+		at, err := eks.Find(ctx, eks.Cluster{Name: c.Cluster, Settings: settings}, session.Options{Client: cloud.Client, Backoff: func(int) time.Duration { return 0 }})
 		return client.Endpoint(at), err
 	}})
 	location, err := delivery.NewLocation(kubernetes.EKSSection{

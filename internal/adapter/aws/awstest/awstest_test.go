@@ -21,7 +21,7 @@ import (
 
 // lab is a cloud and a client's configuration for it.
 type lab struct {
-	*awstest.Cloud
+	*awstest.Lab
 	now    time.Time
 	config aws.Config
 }
@@ -29,23 +29,9 @@ type lab struct {
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	l := &lab{now: time.Now()}
-	cloud, err := awstest.New(awstest.Config{Clock: func() time.Time { return l.now }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Cloud = cloud
-	server, err := cloud.Serve()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	client, err := server.Client()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.CloseIdleConnections)
-	l.config = aws.Config{Region: awstest.Region, HTTPClient: client, Retryer: func() aws.Retryer { return aws.NopRetryer{} }}
-	l.as(cloud.AddUser("alice"))
+	l.Lab = awstest.Start(t, awstest.Config{Clock: func() time.Time { return l.now }})
+	l.config = aws.Config{Region: awstest.Region, HTTPClient: l.Client, Retryer: func() aws.Retryer { return aws.NopRetryer{} }}
+	l.as(l.AddUser("alice"))
 	return l
 }
 

@@ -6,9 +6,7 @@
 package awstest
 
 import (
-	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -121,18 +119,6 @@ func (c *Cloud) Count(service, operation string) (n int) {
 	return n
 }
 
-// Implemented lists "service.Operation" of all that works.
-func (c *Cloud) Implemented() []string {
-	var all []string
-	for service, operations := range c.handlers {
-		for name := range maps.Keys(operations) {
-			all = append(all, service+"."+name)
-		}
-	}
-	slices.Sort(all)
-	return all
-}
-
 // Fault is what goes wrong with a call.
 type Fault int
 
@@ -153,7 +139,7 @@ func (c *Cloud) Inject(f func(*Call) Fault) {
 }
 
 // answer carries a call out and records it.
-func (c *Cloud) answer(_ context.Context, call *Call) (out any, fault Fault, err error) {
+func (c *Cloud) answer(call *Call) (out any, fault Fault, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	record := Record{Service: call.Service.Name, Operation: call.Operation.Name, Input: call.Input, Principal: call.Principal.ARN}

@@ -90,7 +90,7 @@ func (c *Cloud) carryOut(ctx context.Context, s *model.Service, r *http.Request,
 			return call, nil, NoFault, c.invalid(call, wrong)
 		}
 	}
-	out, fault, err := c.answer(ctx, call)
+	out, fault, err := c.answer(call)
 	return call, out, fault, err
 }
 

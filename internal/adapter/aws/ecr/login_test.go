@@ -2,7 +2,6 @@ package ecr
 
 import (
 	"context"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,43 +12,17 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-func newCloud(t *testing.T, clock func() time.Time) (*awstest.Cloud, *Logins) {
+func newCloud(t *testing.T, clock func() time.Time) (*awstest.Lab, *Logins) {
 	t.Helper()
-	cloud, err := awstest.New(awstest.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := cloud.Serve()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	client, err := server.Client()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.CloseIdleConnections)
-	none := filepath.Join(t.TempDir(), "none")
-	for name, value := range map[string]string{
-		"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_PROFILE": "", "AWS_CA_BUNDLE": "", "AWS_EC2_METADATA_DISABLED": "true", "AWS_SESSION_TOKEN": "",
-		"AWS_WEB_IDENTITY_TOKEN_FILE": "", "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
-	} {
-		t.Setenv(name, value)
-	}
-	return cloud, New(session.Options{Client: client, Backoff: func(int) time.Duration { return 0 }}, clock)
-}
-
-func as(t *testing.T, p awstest.Principal) {
-	t.Helper()
-	t.Setenv("AWS_ACCESS_KEY_ID", p.AccessKey)
-	t.Setenv("AWS_SECRET_ACCESS_KEY", p.SecretKey)
+	l := awstest.Start(t, awstest.Config{})
+	return l, New(session.Options{Client: l.Client, Backoff: func(int) time.Duration { return 0 }}, clock)
 }
 
 // A password is fetched once, and again half an hour before its twelve hours end.
 func TestLogins_Renews(t *testing.T) {
 	now := time.Now()
 	cloud, logins := newCloud(t, func() time.Time { return now })
-	as(t, cloud.AddUser("alice"))
+	awstest.As(t, cloud.AddUser("alice"))
 	host := cloud.RegistryHost()
 	var passwords []string
 	for _, passed := range []time.Duration{0, time.Hour, 10 * time.Hour, 40 * time.Minute} {
@@ -71,7 +44,7 @@ func TestLogins_Renews(t *testing.T) {
 // No password leaves for a host that only looks like one of ECR's, and none is fetched.
 func TestLogins_OtherHosts(t *testing.T) {
 	cloud, logins := newCloud(t, nil)
-	as(t, cloud.AddUser("alice"))
+	awstest.As(t, cloud.AddUser("alice"))
 	for _, host := range []string{
 		"registry.example.com", "127.0.0.1:5000", "111122223333.dkr.ecr.ap-southeast-1.amazonaws.com.evil.example", "x111122223333.dkr.ecr.ap-southeast-1.amazonaws.com",
 		"111122223333.dkr.ecr.ap-southeast-1.amazonaws.com:443", "111122223333.dkr.ecr.evil.example/.amazonaws.com", "dkr.ecr.ap-southeast-1.amazonaws.com", "public.ecr.aws",
@@ -90,7 +63,7 @@ func TestLogins_Errors(t *testing.T) {
 	if _, _, ok, err := logins.Login(t.Context(), cloud.RegistryHost()); ok || err != nil {
 		t.Errorf("without credentials of AWS: %t, %v, want Docker's configuration to be asked", ok, err)
 	}
-	as(t, cloud.AddUser("alice"))
+	awstest.As(t, cloud.AddUser("alice"))
 	cloud.Inject(func(*awstest.Call) awstest.Fault { return awstest.Denied })
 	_, _, _, err := logins.Login(t.Context(), cloud.RegistryHost())
 	if !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "log in to "+cloud.RegistryHost()) || !strings.Contains(fault.HintOf(err), "ecr:GetAuthorizationToken") {

@@ -2,7 +2,6 @@ package eks
 
 import (
 	"context"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,30 +12,11 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-func newCloud(t *testing.T) (*awstest.Cloud, session.Options) {
+func newCloud(t *testing.T) (*awstest.Lab, session.Options) {
 	t.Helper()
-	cloud, err := awstest.New(awstest.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := cloud.Serve()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	client, err := server.Client()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.CloseIdleConnections)
-	p, none := cloud.AddSession("deploy-prod", "run-1", time.Hour), filepath.Join(t.TempDir(), "none")
-	for name, value := range map[string]string{
-		"AWS_ACCESS_KEY_ID": p.AccessKey, "AWS_SECRET_ACCESS_KEY": p.SecretKey, "AWS_SESSION_TOKEN": p.SessionToken,
-		"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_PROFILE": "", "AWS_CA_BUNDLE": "", "AWS_EC2_METADATA_DISABLED": "true",
-	} {
-		t.Setenv(name, value)
-	}
-	return cloud, session.Options{Client: client, Backoff: func(int) time.Duration { return 0 }}
+	l := awstest.Start(t, awstest.Config{})
+	awstest.As(t, l.AddSession("deploy-prod", "run-1", time.Hour))
+	return l, session.Options{Client: l.Client, Backoff: func(int) time.Duration { return 0 }}
 }
 
 var mlops = Cluster{"mlops", session.Settings{Region: awstest.Region, Account: awstest.Account}}

@@ -16,7 +16,9 @@ import (
 
 // Explain makes an error of the SDK a fault: what was done, why it failed, and what to
 // do about it. Faults stay as they are.
-func Explain(action string, err error) error { return explain(action, err, "") }
+func Explain(action string, err error) error {
+	return explain(action, err, func() string { return "" })
+}
 
 var (
 	expiredCodes   = []string{"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
@@ -30,7 +32,9 @@ var (
 // "Troubleshoot access denied error messages".
 var deniedText = regexp.MustCompile(`not authorized to perform: (\S+)(?: on resource: (\S+))?`)
 
-func explain(action string, err error, source string) error {
+// explain asks for the source of the credentials only where a hint names it: they may
+// have to be fetched for that.
+func explain(action string, err error, source func() string) error {
 	if err == nil {
 		return nil
 	}
@@ -51,7 +55,7 @@ func explain(action string, err error, source string) error {
 	}
 	switch {
 	case slices.Contains(expiredCodes, code):
-		return f(fault.Denied).Hint("%s", renewal(source)).Infrastructure()
+		return f(fault.Denied).Hint("%s", renewal(source())).Infrastructure()
 	case code == "SignatureDoesNotMatch":
 		return f(fault.Denied).Hint("check the secret access key, and this machine's clock: AWS allows it five minutes").Infrastructure()
 	case slices.Contains(unknownCodes, code):

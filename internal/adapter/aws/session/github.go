@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/loopback"
@@ -41,7 +42,7 @@ func newGitHubToken(o Options) (*githubToken, bool) {
 	}
 	t := &githubToken{url: address, bearer: bearer, client: o.Client}
 	if t.client == nil {
-		t.client = NewHTTPClient()
+		t.client = awshttp.NewBuildableClient()
 	}
 	return t, true
 }

@@ -4,14 +4,12 @@ package session
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -133,12 +131,6 @@ func (s *Session) Check(ctx context.Context) error {
 	return nil
 }
 
-// Account returns the account of the credentials.
-func (s *Session) Account(ctx context.Context) (string, error) {
-	who, err := s.identity(ctx)
-	return who.account, err
-}
-
 func (s *Session) identity(ctx context.Context) (identity, error) {
 	s.mu.Lock()
 	known := s.checked
@@ -159,22 +151,11 @@ func (s *Session) identity(ctx context.Context) (identity, error) {
 
 // Explain makes err a fault with a hint that fits where the credentials came from.
 func (s *Session) Explain(ctx context.Context, action string, err error) error {
-	if err == nil {
-		return nil
-	}
-	source := ""
-	if s.Config.Credentials != nil {
-		if c, credentialsErr := s.Config.Credentials.Retrieve(ctx); credentialsErr == nil {
-			source = c.Source
+	return explain(action, err, func() string {
+		c, credentialsErr := s.Config.Credentials.Retrieve(ctx)
+		if credentialsErr != nil {
+			return ""
 		}
-	}
-	return explain(action, err, source)
+		return c.Source
+	})
 }
-
-// String names the session for people.
-func (s *Session) String() string {
-	return fmt.Sprintf("AWS in %s", s.settings.Region)
-}
-
-// NewHTTPClient returns the SDK's client with the proxy and the CAs of the environment.
-func NewHTTPClient() aws.HTTPClient { return awshttp.NewBuildableClient() }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,7 +19,7 @@ import (
 
 // lab is an AWS and the environment of a process that uses it.
 type lab struct {
-	*awstest.Cloud
+	*awstest.Lab
 	t       *testing.T
 	now     time.Time
 	options session.Options
@@ -31,42 +30,16 @@ type lab struct {
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	l := &lab{t: t, now: time.Now(), env: map[string]string{}}
-	cloud, err := awstest.New(awstest.Config{Clock: func() time.Time { return l.now }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Cloud = cloud
-	server, err := cloud.Serve()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
-	client, err := server.Client()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.CloseIdleConnections)
+	l.Lab = awstest.Start(t, awstest.Config{Clock: func() time.Time { return l.now }})
 	l.options = session.Options{
-		Client: client, Backoff: func(int) time.Duration { l.pauses.Add(1); return 0 },
+		Client: l.Client, Backoff: func(int) time.Duration { l.pauses.Add(1); return 0 },
 		Lookup: func(name string) (string, bool) { v, ok := l.env[name]; return v, ok },
 	}
-	none := filepath.Join(t.TempDir(), "none")
-	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
-		t.Setenv(name, none)
-	}
-	for _, name := range []string{"AWS_CA_BUNDLE", "AWS_PROFILE", "AWS_REGION", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"} {
-		t.Setenv(name, "")
-	}
-	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
-	l.as(cloud.AddUser("alice"))
+	l.as(l.AddUser("alice"))
 	return l
 }
 
-func (l *lab) as(p awstest.Principal) {
-	l.t.Setenv("AWS_ACCESS_KEY_ID", p.AccessKey)
-	l.t.Setenv("AWS_SECRET_ACCESS_KEY", p.SecretKey)
-	l.t.Setenv("AWS_SESSION_TOKEN", p.SessionToken)
-}
+func (l *lab) as(p awstest.Principal) { awstest.As(l.t, p) }
 
 func (l *lab) open(s session.Settings) *session.Session {
 	l.t.Helper()
@@ -157,10 +130,8 @@ func TestOpen_GitHubRenews(t *testing.T) {
 	}))
 	t.Cleanup(tokens.Close)
 	l.env = map[string]string{"ACTIONS_ID_TOKEN_REQUEST_URL": tokens.URL + "/token?api-version=2.0", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "runner-token"}
-	l.options.Client = both{l.options.Client.(*http.Client), tokens.Client()}
-	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
-		t.Setenv(name, "")
-	}
+	l.options.Client = both{l.Client, tokens.Client()}
+	l.as(awstest.Principal{})
 	s := l.open(session.Settings{Role: roleARN})
 	images := ecr.NewFromConfig(s.Config)
 	if _, err := images.DescribeRepositories(t.Context(), nil); err != nil {
@@ -224,10 +195,7 @@ func TestExplain(t *testing.T) {
 		{"expired variables", func(l *lab) { l.as(l.AddSession("deploy", "job", -time.Minute)) }, fault.Denied, "ExpiredToken", "AWS_SESSION_TOKEN has expired"},
 		{"unknown key", func(l *lab) { l.t.Setenv("AWS_ACCESS_KEY_ID", "AKIA000000000000ZZZZ") }, fault.Denied, "UnrecognizedClient", "AWS_PROFILE"},
 		{"wrong secret", func(l *lab) { l.t.Setenv("AWS_SECRET_ACCESS_KEY", "x") }, fault.Denied, "SignatureDoesNotMatch", "clock"},
-		{"no credentials", func(l *lab) {
-			l.t.Setenv("AWS_ACCESS_KEY_ID", "")
-			l.t.Setenv("AWS_SECRET_ACCESS_KEY", "")
-		}, fault.Denied, "no credentials of AWS found", "aws login"},
+		{"no credentials", func(l *lab) { l.as(awstest.Principal{}) }, fault.Denied, "no credentials of AWS found", "aws login"},
 		{"unreachable", func(l *lab) { l.options.Client = refusing{} }, fault.Unavailable, "connection refused", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

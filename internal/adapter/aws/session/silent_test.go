@@ -23,7 +23,6 @@ func TestSession_SilentServer(t *testing.T) {
 		}
 		return silenttest.Calls{
 			"Session.Check":   s.Check,
-			"Session.Account": func(ctx context.Context) error { _, err := s.Account(ctx); return err },
 			"Session.Explain": func(ctx context.Context) error { return s.Explain(ctx, "list images", errors.New("why")) },
 			"assumer.Retrieve": func(ctx context.Context) error {
 				_, err := s.Config.Credentials.Retrieve(ctx)

@@ -2,9 +2,7 @@ package sns
 
 import (
 	"net/http"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,38 +13,17 @@ import (
 	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
-// cloud starts an AWS with a topic, whose user this process is.
-func cloud(t *testing.T) (c *awstest.Cloud, topic string, o session.Options, stop func()) {
+// start starts an AWS with a topic, whose user this process is.
+func start(t *testing.T) (l *awstest.Lab, topic string, o session.Options) {
 	t.Helper()
-	c, err := awstest.New(awstest.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := c.Serve()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop = sync.OnceFunc(func() { _ = server.Close() })
-	t.Cleanup(stop)
-	client, err := server.Client()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.CloseIdleConnections)
-	p := c.AddUser("alice")
-	none := filepath.Join(t.TempDir(), "none")
-	for name, value := range map[string]string{
-		"AWS_ACCESS_KEY_ID": p.AccessKey, "AWS_SECRET_ACCESS_KEY": p.SecretKey, "AWS_SESSION_TOKEN": "",
-		"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_PROFILE": "", "AWS_CA_BUNDLE": "", "AWS_EC2_METADATA_DISABLED": "true",
-	} {
-		t.Setenv(name, value)
-	}
-	return c, c.AddTopic("releases"), session.Options{Client: client, Backoff: func(int) time.Duration { return 0 }}, stop
+	l = awstest.Start(t, awstest.Config{})
+	awstest.As(t, l.AddUser("alice"))
+	return l, l.AddTopic("releases"), session.Options{Client: l.Client, Backoff: func(int) time.Duration { return 0 }}
 }
 
 func TestNotifier_Conformance(t *testing.T) {
 	porttest.TestNotifier(t, func(t *testing.T) porttest.NotifierFixture {
-		c, topic, options, stop := cloud(t)
+		c, topic, options := start(t)
 		secret := "secret/of/principal"
 		return porttest.NotifierFixture{
 			Notifier: New(topic, options),
@@ -67,14 +44,14 @@ func TestNotifier_Conformance(t *testing.T) {
 				}
 				return all
 			},
-			Stop: stop, Secrets: []string{secret}, Permanent: map[int]fault.Kind{http.StatusForbidden: fault.Denied},
+			Stop: c.Stop, Secrets: []string{secret}, Permanent: map[int]fault.Kind{http.StatusForbidden: fault.Denied},
 		}
 	})
 }
 
 // What SNS refuses is made what it takes.
 func TestNotifier_Limits(t *testing.T) {
-	c, topic, options, _ := cloud(t)
+	c, topic, options := start(t)
 	n := New(topic, options)
 	for _, m := range []port.Message{
 		{Title: strings.Repeat("x", 200), Text: "long title"},
