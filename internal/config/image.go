@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"strings"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
 func (d *decoder) validateImage(i Image) {
@@ -55,8 +57,8 @@ func (d *decoder) ecrHost() string {
 	return fmt.Sprintf("%s.dkr.ecr.%s.%s", a.Account, a.Region, suffix)
 }
 
-// hasHost reports whether a repository begins with a registry's host, as Docker's names do.
+// hasHost reports whether a repository begins with a registry's host.
 func hasHost(repository string) bool {
-	host, _, more := strings.Cut(repository, "/")
-	return more && (strings.ContainsAny(host, ".:") || host == "localhost")
+	host, _ := delivery.SplitRepository(repository)
+	return host != ""
 }

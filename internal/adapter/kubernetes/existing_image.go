@@ -83,19 +83,9 @@ func (x *existing) digestIn(pod corev1.Pod, repository string) (delivery.Digest,
 // repositoryOf returns the repository of an image reference by its full name, or by
 // that in the embedded registry, which the nodes reach under an address.
 func repositoryOf(ref, embedded string) string {
-	name, _, _ := strings.Cut(ref, "@")
-	if at := strings.LastIndex(name, ":"); at > strings.LastIndex(name, "/") {
-		name = name[:at]
-	}
+	name := delivery.RepositoryOf(ref)
 	if embedded != "" && strings.HasPrefix(name, embedded+"/") {
 		return strings.TrimPrefix(name, embedded+"/")
 	}
-	first, _, deeper := strings.Cut(name, "/")
-	switch {
-	case !deeper:
-		return "docker.io/library/" + name
-	case !strings.ContainsAny(first, ".:") && first != "localhost":
-		return "docker.io/" + name
-	}
-	return name
+	return delivery.QualifyRepository(name)
 }

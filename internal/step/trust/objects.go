@@ -123,18 +123,11 @@ func digestIn(reference string) delivery.Digest {
 // of Docker Hub, as for the nodes that pull it, unless it is where the release's own image
 // lies.
 func repositoryOf(reference, own string) string {
-	repository, _, _ := strings.Cut(reference, "@")
-	if slash := strings.LastIndex(repository, "/"); strings.Contains(repository[slash+1:], ":") {
-		repository = repository[:strings.LastIndex(repository, ":")]
+	repository := delivery.RepositoryOf(reference)
+	if repository == own {
+		return own
 	}
-	host, _, deeper := strings.Cut(repository, "/")
-	switch {
-	case repository == own, deeper && (strings.ContainsAny(host, ".:") || host == "localhost"):
-		return repository
-	case deeper:
-		return "docker.io/" + repository
-	}
-	return "docker.io/library/" + repository
+	return delivery.QualifyRepository(repository)
 }
 
 // isListed reports whether a reference is one of the list; * matches any characters.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/distribution/reference"
 
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -18,13 +19,10 @@ const maxName = reference.RepositoryNameTotalLengthMax
 // registry.
 type Name struct{ Host, Path string }
 
-// Parse splits a name. It is strict, because names become paths and URLs. The first
-// part is a host if it has a dot or a colon or is "localhost", as everywhere.
+// Parse splits a name. It is strict, because names become paths and URLs.
 func Parse(s string) (Name, error) {
-	n := Name{Path: s}
-	if first, rest, ok := strings.Cut(s, "/"); ok && (strings.ContainsAny(first, ".:") || first == "localhost") {
-		n = Name{Host: first, Path: rest}
-	}
+	var n Name
+	n.Host, n.Path = delivery.SplitRepository(s)
 	if len(s) > maxName {
 		return n, fault.New(fault.Invalid, "repository %q...: the name is longer than %d characters", s[:40], maxName)
 	}
