@@ -11,7 +11,6 @@ import (
 
 // findEKS gives the Kubernetes target the clusters of AWS.
 func findEKS(ctx context.Context, c kubernetes.ManagedCluster) (client.Endpoint, error) {
-	settings := session.Settings{Account: c.Account, Region: c.Region, Role: c.Role}
-	at, err := eks.Find(ctx, eks.Cluster{Name: c.Cluster, Settings: settings}, session.Options{})
+	at, err := eks.Find(ctx, eks.Cluster{Name: c.Cluster, AWS: c.AWS}, session.Options{})
 	return client.Endpoint(at), err
 }

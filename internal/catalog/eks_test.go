@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/extension"
 )
 
 // The API server of a cluster of EKS sees the role that slipway.yaml names, by a token
@@ -46,12 +47,12 @@ func TestEKS_IsTheRole(t *testing.T) {
 	cloud.AddCluster(awstest.Cluster{Name: "mlops", Endpoint: api.URL, CA: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: api.Certificate().Raw})})
 
 	target := kubernetes.New(kubernetes.Config{Access: func(ctx context.Context, c kubernetes.ManagedCluster) (client.Endpoint, error) {
-		settings := session.Settings{Account: c.Account, Region: c.Region, Role: c.Role}
-		at, err := eks.Find(ctx, eks.Cluster{Name: c.Cluster, Settings: settings}, session.Options{Client: cloud.Client, Backoff: func(int) time.Duration { return 0 }})
+		at, err := eks.Find(ctx, eks.Cluster{Name: c.Cluster, AWS: c.AWS}, session.Options{Client: cloud.Client, Backoff: func(int) time.Duration { return 0 }})
 		return client.Endpoint(at), err
 	}})
 	location, err := delivery.NewLocation(kubernetes.EKSSection{
-		Cluster: "mlops", Namespace: "mlops", Region: awstest.Region, Account: awstest.Account, Role: "arn:aws:iam::" + awstest.Account + ":role/deploy-prod",
+		Cluster: "mlops", Namespace: "mlops",
+		AWS: extension.AWS{Region: awstest.Region, Account: awstest.Account, Role: "arn:aws:iam::" + awstest.Account + ":role/deploy-prod"},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -3,9 +3,9 @@ package extension
 // AWS is the account and region that an environment is in, as aws in slipway.yaml names
 // them.
 type AWS struct {
-	Account string // twelve digits; empty: that of the credentials
-	Region  string
-	Role    string // ARN of a role to assume; empty: the credentials as they are
+	Account string `json:"account,omitempty"` // twelve digits; empty: that of the credentials
+	Region  string `json:"region,omitempty"`
+	Role    string `json:"role,omitempty"` // ARN of a role to assume; empty: the credentials as they are
 }
 
 // AWSUser is the section of an extension that is in AWS.

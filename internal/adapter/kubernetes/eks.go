@@ -13,15 +13,11 @@ type EKSSection struct {
 	Namespace string `yaml:"namespace" json:"namespace" jsonschema:"required" jsonschema_description:"Namespace of the service."`
 	TakeOver  bool   `yaml:"take_over" json:"take_over,omitempty" jsonschema_description:"Take over fields that are owned by other field managers. Default: such fields are a conflict."`
 
-	Region  string `yaml:"-" json:"region,omitempty"`
-	Account string `yaml:"-" json:"account,omitempty"`
-	Role    string `yaml:"-" json:"role,omitempty"`
+	extension.AWS `yaml:"-"`
 }
 
 // UseAWS implements extension.AWSUser.
-func (s *EKSSection) UseAWS(a extension.AWS) {
-	s.Account, s.Region, s.Role = a.Account, a.Region, a.Role
-}
+func (s *EKSSection) UseAWS(a extension.AWS) { s.AWS = a }
 
 const clusterPattern = `^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$`
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
+	"github.com/slipway-cd/slipway/internal/extension"
 )
 
 // Section is target.kubernetes in slipway.yaml: a namespace of a cluster. Its JSON
@@ -22,9 +23,7 @@ type Section struct {
 // value is none.
 type ManagedCluster struct {
 	Cluster string `json:"cluster,omitempty"`
-	Region  string `json:"region,omitempty"`
-	Account string `json:"account,omitempty"`
-	Role    string `json:"role,omitempty"` // empty: the credentials as they are
+	extension.AWS
 }
 
 // Access returns how to reach a cluster of a cloud. It is called at every connection.

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
 	"github.com/slipway-cd/slipway/internal/adapter/aws/session"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -77,7 +78,7 @@ func (l *Logins) Login(ctx context.Context, host string) (user, password string,
 
 func (l *Logins) fetch(ctx context.Context, host, region string) (login, error) {
 	action := "log in to " + host
-	s, err := session.Open(ctx, session.Settings{Region: region}, l.options)
+	s, err := session.Open(ctx, extension.AWS{Region: region}, l.options)
 	if err != nil {
 		return login{}, err
 	}

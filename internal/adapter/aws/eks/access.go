@@ -17,13 +17,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/slipway-cd/slipway/internal/adapter/aws/session"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// Cluster is the name of a cluster, and the settings of the sessions that use it.
+// Cluster is a cluster of an account, and the role that uses it.
 type Cluster struct {
-	Name     string
-	Settings session.Settings
+	Name string
+	extension.AWS
 }
 
 // Endpoint is how a cluster is reached.
@@ -36,18 +37,18 @@ type Endpoint struct {
 // Find returns how to reach the cluster. Its CA may change, so Find is called at every
 // connection. Credentials of another account than the settings name are refused.
 func Find(ctx context.Context, c Cluster, o session.Options) (Endpoint, error) {
-	s, err := session.Open(ctx, c.Settings, o)
+	s, err := session.Open(ctx, c.AWS, o)
 	if err != nil {
 		return Endpoint{}, err
 	}
 	if err := s.Check(ctx); err != nil {
 		return Endpoint{}, err
 	}
-	action := "find the cluster " + c.Name + " of EKS in " + c.Settings.Region
+	action := "find the cluster " + c.Name + " of EKS in " + c.Region
 	out, err := eks.NewFromConfig(s.Config).DescribeCluster(ctx, &eks.DescribeClusterInput{Name: &c.Name})
 	if absent := (*types.ResourceNotFoundException)(nil); errors.As(err, &absent) {
 		return Endpoint{}, fault.New(fault.NotFound, "%s", action).Cause(err).
-			Hint("check the name, aws.region and aws.account: `aws eks list-clusters --region %s` lists what is there", c.Settings.Region)
+			Hint("check the name, aws.region and aws.account: `aws eks list-clusters --region %s` lists what is there", c.Region)
 	}
 	if err != nil {
 		return Endpoint{}, s.Explain(ctx, action, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/aws/awstest"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/session"
 	"github.com/slipway-cd/slipway/internal/adapter/silenttest"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -19,7 +20,7 @@ func newCloud(t *testing.T) (*awstest.Lab, session.Options) {
 	return l, session.Options{Client: l.Client, Backoff: func(int) time.Duration { return 0 }}
 }
 
-var mlops = Cluster{"mlops", session.Settings{Region: awstest.Region, Account: awstest.Account}}
+var mlops = Cluster{"mlops", extension.AWS{Region: awstest.Region, Account: awstest.Account}}
 
 // The token of a cluster is its caller's for that cluster, and for no other.
 func TestFind(t *testing.T) {
@@ -80,7 +81,7 @@ func TestFind_Errors(t *testing.T) {
 			}
 			cloud.Inject(func(*awstest.Call) awstest.Fault { return tt.fault })
 			c := mlops
-			c.Settings.Account = tt.account
+			c.Account = tt.account
 			_, err := Find(t.Context(), c, options)
 			if !fault.Is(err, tt.kind) || !strings.Contains(err.Error(), tt.text) || !strings.Contains(fault.HintOf(err), tt.hint) {
 				t.Errorf("%v (%s)", err, fault.HintOf(err))

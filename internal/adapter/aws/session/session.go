@@ -14,15 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
-
-// Settings are the keys of aws in slipway.yaml that hold for an environment.
-type Settings struct {
-	Account string // twelve digits; empty: whichever the credentials are of
-	Region  string
-	Role    string // ARN of a role to assume; empty: the credentials as they are
-}
 
 // Options are for tests. The zero value is what programs want.
 type Options struct {
@@ -33,8 +27,8 @@ type Options struct {
 
 // Session is a connection to one account and region. It is safe for concurrent use.
 type Session struct {
-	Config   aws.Config
-	settings Settings
+	Config aws.Config
+	at     extension.AWS
 
 	mu      sync.Mutex
 	checked *identity
@@ -46,15 +40,15 @@ type identity struct{ account, arn string }
 // variables, profiles and `aws login`, roles of pods and instances. In a job of GitHub
 // Actions that may have OIDC tokens, the role is assumed by one, and again for as long
 // as the job runs.
-func Open(ctx context.Context, s Settings, o Options) (*Session, error) {
-	if s.Region == "" {
+func Open(ctx context.Context, at extension.AWS, o Options) (*Session, error) {
+	if at.Region == "" {
 		return nil, fault.New(fault.Invalid, "the region of AWS is not set").Hint("set aws: {region: ...} in slipway.yaml")
 	}
 	if o.Lookup == nil {
 		o.Lookup = os.LookupEnv
 	}
 	load := []func(*config.LoadOptions) error{
-		config.WithRegion(s.Region), // AWS_REGION loses
+		config.WithRegion(at.Region), // AWS_REGION loses
 		config.WithRetryer(func() aws.Retryer { return newRetryer(o.Backoff) }),
 	}
 	if o.Client != nil {
@@ -64,10 +58,10 @@ func Open(ctx context.Context, s Settings, o Options) (*Session, error) {
 	if err != nil {
 		return nil, Explain("read the configuration of AWS", err)
 	}
-	if s.Role != "" {
-		c.Credentials = aws.NewCredentialsCache(roleProvider(c, s.Role, o))
+	if at.Role != "" {
+		c.Credentials = aws.NewCredentialsCache(roleProvider(c, at.Role, o))
 	}
-	return &Session{Config: c, settings: s}, nil
+	return &Session{Config: c, at: at}, nil
 }
 
 // sessionName is what CloudTrail shows. Its length and characters are bounded.
@@ -124,9 +118,9 @@ func (s *Session) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.settings.Account != "" && who.account != s.settings.Account {
-		return fault.New(fault.Invalid, "the credentials are of account %s (%s), slipway.yaml names %s", who.account, who.arn, s.settings.Account).
-			Hint("use credentials of account %s (AWS_PROFILE, `aws login`), or correct aws.account", s.settings.Account)
+	if s.at.Account != "" && who.account != s.at.Account {
+		return fault.New(fault.Invalid, "the credentials are of account %s (%s), slipway.yaml names %s", who.account, who.arn, s.at.Account).
+			Hint("use credentials of account %s (AWS_PROFILE, `aws login`), or correct aws.account", s.at.Account)
 	}
 	return nil
 }

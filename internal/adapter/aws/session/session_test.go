@@ -14,6 +14,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/aws/awstest"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/session"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -41,7 +42,7 @@ func newLab(t *testing.T) *lab {
 
 func (l *lab) as(p awstest.Principal) { awstest.As(l.t, p) }
 
-func (l *lab) open(s session.Settings) *session.Session {
+func (l *lab) open(s extension.AWS) *session.Session {
 	l.t.Helper()
 	if s.Region == "" {
 		s.Region = awstest.Region
@@ -57,7 +58,7 @@ const roleARN = "arn:aws:iam::" + awstest.Account + ":role/deploy"
 
 func TestOpen_RequiresRegion(t *testing.T) {
 	t.Setenv("AWS_REGION", "eu-west-1") // does not count
-	if _, err := session.Open(t.Context(), session.Settings{}, session.Options{}); !fault.Is(err, fault.Invalid) || !strings.Contains(fault.HintOf(err), "region") {
+	if _, err := session.Open(t.Context(), extension.AWS{}, session.Options{}); !fault.Is(err, fault.Invalid) || !strings.Contains(fault.HintOf(err), "region") {
 		t.Errorf("%v", err)
 	}
 }
@@ -66,7 +67,7 @@ func TestOpen_RequiresRegion(t *testing.T) {
 // is written; whose they are is asked once.
 func TestSession_Check(t *testing.T) {
 	l := newLab(t)
-	s := l.open(session.Settings{Account: awstest.Account})
+	s := l.open(extension.AWS{Account: awstest.Account})
 	for range 3 {
 		if err := s.Check(t.Context()); err != nil {
 			t.Fatal(err)
@@ -75,7 +76,7 @@ func TestSession_Check(t *testing.T) {
 	if n := l.Count("sts", "GetCallerIdentity"); n != 1 {
 		t.Errorf("asked %d times", n)
 	}
-	err := l.open(session.Settings{Account: "999988887777"}).Check(t.Context())
+	err := l.open(extension.AWS{Account: "999988887777"}).Check(t.Context())
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "account "+awstest.Account) || !strings.Contains(err.Error(), "999988887777") {
 		t.Errorf("%v", err)
 	}
@@ -84,7 +85,7 @@ func TestSession_Check(t *testing.T) {
 func TestOpen_AssumesRole(t *testing.T) {
 	l := newLab(t)
 	l.AddRole(awstest.Role{Name: "deploy", Trusted: []string{"arn:aws:iam::" + awstest.Account + ":user/alice"}})
-	s := l.open(session.Settings{Role: roleARN})
+	s := l.open(extension.AWS{Role: roleARN})
 	if err := s.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +100,7 @@ func TestOpen_HasRoleAlready(t *testing.T) {
 	l := newLab(t)
 	l.AddRole(awstest.Role{Name: "deploy"}) // trusts nobody
 	l.as(l.AddSession("deploy", "job", time.Hour))
-	if err := l.open(session.Settings{Role: roleARN}).Check(t.Context()); err != nil {
+	if err := l.open(extension.AWS{Role: roleARN}).Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if n := l.Count("sts", "AssumeRole"); n != 0 {
@@ -132,7 +133,7 @@ func TestOpen_GitHubRenews(t *testing.T) {
 	l.env = map[string]string{"ACTIONS_ID_TOKEN_REQUEST_URL": tokens.URL + "/token?api-version=2.0", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "runner-token"}
 	l.options.Client = both{l.Client, tokens.Client()}
 	l.as(awstest.Principal{})
-	s := l.open(session.Settings{Role: roleARN})
+	s := l.open(extension.AWS{Role: roleARN})
 	images := ecr.NewFromConfig(s.Config)
 	if _, err := images.DescribeRepositories(t.Context(), nil); err != nil {
 		t.Fatal(err)
@@ -168,7 +169,7 @@ func TestSession_Retries(t *testing.T) {
 		n++
 		return []awstest.Fault{awstest.Throttled, awstest.Unavailable, awstest.Throttled, awstest.ResponseLost, awstest.NoFault}[n%5]
 	})
-	images := ecr.NewFromConfig(l.open(session.Settings{}).Config)
+	images := ecr.NewFromConfig(l.open(extension.AWS{}).Config)
 	for range 50 {
 		if _, err := images.DescribeRepositories(t.Context(), nil); err != nil {
 			t.Fatal(err)
@@ -202,7 +203,7 @@ func TestExplain(t *testing.T) {
 			l := newLab(t)
 			l.t = t
 			tt.spoil(l)
-			err := l.open(session.Settings{}).Check(t.Context())
+			err := l.open(extension.AWS{}).Check(t.Context())
 			if !fault.Is(err, tt.kind) || !strings.Contains(err.Error(), tt.text) || !strings.Contains(fault.HintOf(err), tt.hint) {
 				t.Errorf("%v\nhint: %s", err, fault.HintOf(err))
 			}

@@ -9,6 +9,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/aws/awstest"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/session"
 	"github.com/slipway-cd/slipway/internal/adapter/silenttest"
+	"github.com/slipway-cd/slipway/internal/extension"
 )
 
 func TestSession_SilentServer(t *testing.T) {
@@ -17,7 +18,7 @@ func TestSession_SilentServer(t *testing.T) {
 	t.Setenv("AWS_CA_BUNDLE", "")
 	silenttest.TestHTTP(t, func(t *testing.T, url string) silenttest.Calls {
 		o := session.Options{Client: silenttest.Redirect(t, url), Backoff: func(int) time.Duration { return 10 * time.Millisecond }}
-		s, err := session.Open(t.Context(), session.Settings{Region: awstest.Region, Role: roleARN}, o)
+		s, err := session.Open(t.Context(), extension.AWS{Region: awstest.Region, Role: roleARN}, o)
 		if err != nil {
 			t.Fatal(err)
 		}

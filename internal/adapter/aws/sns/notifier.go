@@ -66,7 +66,7 @@ const (
 
 // Notify publishes title and text once.
 func (n *Notifier) Notify(ctx context.Context, m port.Message) error {
-	s, err := session.Open(ctx, session.Settings{Account: n.account, Region: n.region}, n.options)
+	s, err := session.Open(ctx, extension.AWS{Account: n.account, Region: n.region}, n.options)
 	if err != nil {
 		return err
 	}
