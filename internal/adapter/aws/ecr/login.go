@@ -26,6 +26,10 @@ var hostPattern = regexp.MustCompile(`^([0-9]{12})\.dkr[.-]ecr(-fips)?\.([a-z0-9
 // early is how long before its end a password is replaced: a push may take as long.
 const early = 30 * time.Minute
 
+// noneFor is how long a machine without credentials of AWS is believed to have none:
+// looking for them asks the metadata service, which may not respond for seconds.
+const noneFor = 5 * time.Minute
+
 // Logins are the passwords of registries, kept until shortly before they end. It is
 // safe for concurrent use.
 type Logins struct {
@@ -36,6 +40,7 @@ type Logins struct {
 	known map[string]login // by region
 }
 
+// login is one for a region; without a user, there is none.
 type login struct {
 	user, password string
 	until          time.Time
@@ -61,19 +66,19 @@ func (l *Logins) Login(ctx context.Context, host string) (user, password string,
 	l.mu.Lock()
 	found, has := l.known[region]
 	l.mu.Unlock()
-	if has && l.clock().Add(early).Before(found.until) {
-		return found.user, found.password, true, nil
-	}
-	if found, err = l.fetch(ctx, host, region); err != nil {
-		if errors.Is(err, session.ErrNoCredentials) {
-			return "", "", false, nil
+	if !has || !l.clock().Add(early).Before(found.until) {
+		found, err = l.fetch(ctx, host, region)
+		switch {
+		case errors.Is(err, session.ErrNoCredentials):
+			found = login{until: l.clock().Add(early + noneFor)}
+		case err != nil:
+			return "", "", false, err
 		}
-		return "", "", false, err
+		l.mu.Lock()
+		l.known[region] = found
+		l.mu.Unlock()
 	}
-	l.mu.Lock()
-	l.known[region] = found
-	l.mu.Unlock()
-	return found.user, found.password, true, nil
+	return found.user, found.password, found.user != "", nil
 }
 
 func (l *Logins) fetch(ctx context.Context, host, region string) (login, error) {

@@ -59,11 +59,16 @@ func TestLogins_OtherHosts(t *testing.T) {
 }
 
 func TestLogins_Errors(t *testing.T) {
-	cloud, logins := newCloud(t, nil)
+	now := time.Now()
+	cloud, logins := newCloud(t, func() time.Time { return now })
 	if _, _, ok, err := logins.Login(t.Context(), cloud.RegistryHost()); ok || err != nil {
 		t.Errorf("without credentials of AWS: %t, %v, want Docker's configuration to be asked", ok, err)
 	}
 	awstest.As(t, cloud.AddUser("alice"))
+	if _, _, ok, err := logins.Login(t.Context(), cloud.RegistryHost()); ok || err != nil {
+		t.Errorf("a moment later: %t, %v, want the credentials not to be looked for again", ok, err)
+	}
+	now = now.Add(6 * time.Minute)
 	cloud.Inject(func(*awstest.Call) awstest.Fault { return awstest.Denied })
 	_, _, _, err := logins.Login(t.Context(), cloud.RegistryHost())
 	if !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "log in to "+cloud.RegistryHost()) || !strings.Contains(fault.HintOf(err), "ecr:GetAuthorizationToken") {
