@@ -23,17 +23,8 @@ type testRepository struct {
 // createRepository creates a repository with the tiny service.
 func (b *bench) createRepository(ctx context.Context) (*testRepository, error) {
 	r := &testRepository{bench: b, dir: filepath.Join(b.work, "repo"), registry: fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(20000))}
-	if err := os.MkdirAll(r.dir, 0o755); err != nil {
-		return nil, fmt.Errorf("create a repository: %w", err)
-	}
-	for _, file := range []string{"behaviour.go", "main.go", "go.mod"} {
-		text, err := os.ReadFile(filepath.Join(b.root, "e2e", "testdata", "tiny", file))
-		if err == nil {
-			err = os.WriteFile(filepath.Join(r.dir, file), text, 0o644)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("copy the tiny service: %w", err)
-		}
+	if err := os.CopyFS(r.dir, os.DirFS(filepath.Join(b.root, "e2e", "testdata", "tiny"))); err != nil {
+		return nil, fmt.Errorf("copy the tiny service: %w", err)
 	}
 	if _, err := measure.Exec(ctx, 0, r.dir, "git", "init", "-q", "-b", "main"); err != nil {
 		return nil, err
