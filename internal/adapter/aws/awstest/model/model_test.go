@@ -96,7 +96,7 @@ func TestPattern_Unsupported(t *testing.T) {
 		}
 	}
 	slices.Sort(left)
-	if want := []string{"sagemaker.ArnOrName", "sagemaker.AthenaCatalog", "sagemaker.VersionedArnOrName"}; !slices.Equal(left, want) {
+	if want := []string{"sagemaker.ArnOrName", "sagemaker.AthenaCatalog", "sagemaker.MetricsEndpointPath", "sagemaker.VersionedArnOrName"}; !slices.Equal(left, want) {
 		t.Errorf("patterns that are not checked: %q, want %q", left, want)
 	}
 }
