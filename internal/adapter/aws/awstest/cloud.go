@@ -48,6 +48,7 @@ type Cloud struct {
 	repos     map[string]*Repository
 	images    http.Handler         // the data plane of ECR
 	passwords map[string]time.Time // of the data plane, and when they expire
+	ml        sagemakerState
 }
 
 // handler carries an operation out, with c.mu held. What it returns is encoded as the
@@ -73,7 +74,8 @@ func New(config Config) (*Cloud, error) {
 	if c.clock == nil {
 		c.clock = time.Now
 	}
-	c.handlers = map[string]map[string]handler{"sts": c.sts(), "ecr": c.ecr(), "eks": c.eks(), "sns": c.sns()}
+	c.ml = newSagemakerState()
+	c.handlers = map[string]map[string]handler{"sts": c.sts(), "ecr": c.ecr(), "eks": c.eks(), "sns": c.sns(), "sagemaker": c.sagemaker()}
 	for service, operations := range c.handlers {
 		for name := range operations {
 			if _, ok := services[service].Operations[name]; !ok {
@@ -100,6 +102,7 @@ type Record struct {
 	Input              map[string]any
 	Principal          string // its ARN
 	Error              string // the code that was sent
+	Invalid            string // what AWS's model refuses of the input
 }
 
 // Calls returns what was called so far.

@@ -99,7 +99,7 @@ func (c *Cloud) carryOut(ctx context.Context, s *model.Service, r *http.Request,
 func (c *Cloud) invalid(call *Call, wrong []string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.calls = append(c.calls, Record{Service: call.Service.Name, Operation: call.Operation.Name, Input: call.Input, Principal: call.Principal.ARN, Error: "ValidationException"})
+	c.calls = append(c.calls, Record{Service: call.Service.Name, Operation: call.Operation.Name, Input: call.Input, Principal: call.Principal.ARN, Error: "ValidationException", Invalid: strings.Join(wrong, "; ")})
 	return refuse("ValidationException", "%s", strings.Join(wrong, "; "))
 }
 
@@ -107,8 +107,8 @@ func (c *Cloud) invalid(call *Call, wrong []string) error {
 func (c *Cloud) Invalid() error {
 	var all []error
 	for _, call := range c.Calls() {
-		if call.Error == "ValidationException" {
-			all = append(all, fmt.Errorf("%s.%s %v", call.Service, call.Operation, call.Input))
+		if call.Invalid != "" {
+			all = append(all, fmt.Errorf("%s.%s: %s", call.Service, call.Operation, call.Invalid))
 		}
 	}
 	return errors.Join(all...)
