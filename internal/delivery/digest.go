@@ -3,10 +3,13 @@ package delivery
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"hash"
 	"io"
 	"iter"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -42,6 +45,18 @@ func DigestFromHash(h hash.Hash) Digest { return digestFromSum(h.Sum(nil)) }
 func DigestFromHex(digits string) Digest { return Digest(algorithm + digits) }
 
 func digestFromSum(sum []byte) Digest { return DigestFromHex(hex.EncodeToString(sum)) }
+
+// FolderDigest returns the digest of a folder, by the names of its files, with slashes and
+// relative to it, and by their digests. Times, owners and modes do not matter. It is how
+// the artifact of a model is named.
+func FolderDigest(files map[string]Digest) Digest {
+	h := sha256.New()
+	fmt.Fprintf(h, "folder %d\n", len(files))
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(h, "file %q %s\n", name, files[name]) // quoted, so that no name can pass for two lines
+	}
+	return DigestFromHash(h)
+}
 
 // Valid reports whether d has the form of a digest.
 func (d Digest) Valid() bool { return digestPattern.MatchString(string(d)) }

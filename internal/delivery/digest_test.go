@@ -88,3 +88,13 @@ func TestDigestsIn(t *testing.T) {
 		break
 	}
 }
+
+// The digest of a folder is that of its listing, in the order of the names. It names
+// models that were registered long ago: it never changes.
+func TestFolderDigest(t *testing.T) {
+	a, b := delivery.DigestOf([]byte("a")), delivery.DigestOf([]byte("b"))
+	listing := "folder 2\nfile \"a/x\" " + string(a) + "\nfile \"b\\n\" " + string(b) + "\n"
+	if got := delivery.FolderDigest(map[string]delivery.Digest{"b\n": b, "a/x": a}); got != delivery.DigestOf([]byte(listing)) {
+		t.Errorf("FolderDigest = %s, want that of %q", got, listing)
+	}
+}

@@ -83,12 +83,13 @@ func (h Hasher) Dir(ctx context.Context, dir string) (delivery.Digest, error) {
 	if len(files) == 0 {
 		return "", fault.New(fault.Failed, "%s contains no files", dir)
 	}
-	sum := sha256.New()
-	fmt.Fprintf(sum, "folder %d\n", len(files))
-	if err := h.writeFiles(ctx, sum, files); err != nil {
-		return "", err
+	digests := make(map[string]delivery.Digest, len(files))
+	for _, f := range files {
+		if digests[f.name], err = h.hashFile(ctx, f.path); err != nil {
+			return "", err
+		}
 	}
-	return delivery.DigestFromHash(sum), nil
+	return delivery.FolderDigest(digests), nil
 }
 
 // Paths is Hasher.Paths without a cache.
