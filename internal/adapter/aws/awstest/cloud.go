@@ -49,6 +49,8 @@ type Cloud struct {
 	images    http.Handler         // the data plane of ECR
 	passwords map[string]time.Time // of the data plane, and when they expire
 	ml        sagemakerState
+	buckets   map[string]*Bucket
+	logGroups map[string]*LogGroup
 }
 
 // handler carries an operation out, with c.mu held. What it returns is encoded as the
@@ -64,6 +66,7 @@ func New(config Config) (*Cloud, error) {
 	c := &Cloud{
 		Account: config.Account, Region: config.Region, clock: config.Clock, services: services,
 		principals: map[string]Principal{}, roles: map[string]Role{}, clusters: map[string]*Cluster{}, topics: map[string]*Topic{}, repos: map[string]*Repository{}, passwords: map[string]time.Time{},
+		buckets: map[string]*Bucket{}, logGroups: map[string]*LogGroup{},
 	}
 	if c.Account == "" {
 		c.Account = Account
@@ -75,7 +78,12 @@ func New(config Config) (*Cloud, error) {
 		c.clock = time.Now
 	}
 	c.ml = newSagemakerState()
-	c.handlers = map[string]map[string]handler{"sts": c.sts(), "ecr": c.ecr(), "eks": c.eks(), "sns": c.sns(), "sagemaker": c.sagemaker()}
+	c.handlers = map[string]map[string]handler{
+		"sts": c.sts(), "ecr": c.ecr(), "eks": c.eks(), "sns": c.sns(),
+		"sagemaker": c.sagemaker(),
+		"s3":        c.s3(),
+		"logs":      c.logs(),
+	}
 	for service, operations := range c.handlers {
 		for name := range operations {
 			if _, ok := services[service].Operations[name]; !ok {
@@ -94,6 +102,9 @@ type Call struct {
 	Principal Principal      // of the signature; empty where none is needed
 	Region    string
 	Request   *http.Request
+	Body      []byte // of an object of S3, decoded
+
+	checksums map[string]string // of Body, by header
 }
 
 // Record is what a Cloud remembers of a call.

@@ -11,6 +11,8 @@ type Error struct {
 	Code    string
 	Message string
 	Status  int // 0: what the model says, or 400
+
+	header map[string]string // of the response
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Message }

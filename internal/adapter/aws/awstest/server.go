@@ -23,6 +23,10 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.serveRegistry(w, r)
 		return
 	}
+	if bucket, key, ok := c.bucketAt(r); ok {
+		c.serveS3(w, r, bucket, key, id)
+		return
+	}
 	s := c.serviceAt(r.Host)
 	if s == nil {
 		http.Error(w, "awstest has no service at "+r.Host, http.StatusNotFound)

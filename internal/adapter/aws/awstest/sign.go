@@ -114,12 +114,16 @@ func sign(ctx context.Context, r *http.Request, s signature, p Principal, body [
 	credentials := aws.Credentials{AccessKeyID: p.AccessKey, SecretAccessKey: p.SecretKey, SessionToken: p.SessionToken}
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = s.service == "s3" })
 	if s.presigned {
+		presigned := hash(body)
+		if s.service == "s3" {
+			presigned = "UNSIGNED-PAYLOAD"
+		}
 		query := again.URL.Query()
 		for _, name := range []string{"X-Amz-Signature", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-SignedHeaders", "X-Amz-Security-Token"} {
 			query.Del(name)
 		}
 		again.URL.RawQuery = query.Encode()
-		signed, _, err := signer.PresignHTTP(ctx, credentials, again, hash(body), s.service, s.region, s.at)
+		signed, _, err := signer.PresignHTTP(ctx, credentials, again, presigned, s.service, s.region, s.at)
 		if err != nil {
 			return "", err
 		}
