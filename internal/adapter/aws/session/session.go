@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -48,7 +49,8 @@ func Open(ctx context.Context, at extension.AWS, o Options) (*Session, error) {
 		o.Lookup = os.LookupEnv
 	}
 	load := []func(*config.LoadOptions) error{
-		config.WithRegion(at.Region), // AWS_REGION loses
+		config.WithRegion(at.Region),     // AWS_REGION loses
+		config.WithLogger(logging.Nop{}), // it would print to the standard error stream
 		config.WithRetryer(func() aws.Retryer { return newRetryer(o.Backoff) }),
 	}
 	if o.Client != nil {
