@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -13,6 +15,7 @@ import (
 func (c *Command) run() *cobra.Command {
 	var opts app.RunOptions
 	var resume bool
+	var patience time.Duration
 	cmd := &cobra.Command{
 		Use: "run [--resume [RUN]]", Short: "Deliver the current commit: test, build, train, gate, deploy, verify, watch",
 		Long: `Run makes a plan and carries it out. If the release fails after its deployment has
@@ -26,6 +29,10 @@ The first failure stops what runs beside it. With --keep-going, steps that do no
 the failed one go on: all failing tests are found in one run, and a failed training does
 not throw away a build. Nothing is deployed after a failure either way.
 
+A run that waits for a decision ends with exit code 4, and goes on with the approval.
+With --wait it waits for one that is made elsewhere: on another machine of the state, or
+in the model registry's own interface.
+
 Exit codes: 0 done, 1 a gate or step failed and production is unchanged, 2 usage
 or configuration error, 3 deployed, failed and rolled back, 4 waiting for approval,
 5 the rollback itself failed, 130 interrupted.`,
@@ -37,16 +44,23 @@ or configuration error, 3 deployed, failed and rolled back, 4 waiting for approv
   slipway run --env prod --deploy-only
   slipway run --until evaluate --json
   slipway run --keep-going          find all failing tests in one run
-  slipway run --resume              finish every interrupted run`,
+  slipway run --resume              finish every interrupted run
+  slipway run --wait 8h             go on when the model is approved in its registry`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if patience < 0 {
+				return fault.New(fault.Invalid, "--wait %s is negative", patience)
+			}
 			if resume {
-				return c.resume(cmd, args)
+				return c.resume(cmd, args, patience)
 			}
 			if len(args) > 0 {
 				return fault.New(fault.Invalid, "unexpected argument %q", args[0]).Hint("a run is only named with `slipway run --resume RUN`")
 			}
 			stop := c.startProgress()
 			report, err := c.App.Run(cmd.Context(), opts)
+			if err == nil {
+				report, err = c.await(cmd.Context(), report, patience)
+			}
 			stop()
 			if err != nil {
 				return err
@@ -58,16 +72,30 @@ or configuration error, 3 deployed, failed and rolled back, 4 waiting for approv
 	addRunFlags(cmd, &opts)
 	cmd.Flags().BoolVar(&opts.KeepGoing, "keep-going", false, "after a failure, finish the steps that do not need the failed one")
 	cmd.Flags().BoolVar(&resume, "resume", false, "finish RUN, or every interrupted run")
+	cmd.Flags().DurationVar(&patience, "wait", 0, "how long to wait for a decision that is made elsewhere, such as 8h")
 	return cmd
 }
 
-func (c *Command) resume(cmd *cobra.Command, args []string) error {
+// await waits for a decision on a run that waits for one, and goes on with it.
+func (c *Command) await(ctx context.Context, report app.RunReport, patience time.Duration) (app.RunReport, error) {
+	if patience == 0 || report.Outcome != delivery.OutcomeWaiting {
+		return report, nil
+	}
+	return c.App.AwaitDecision(ctx, string(report.Run), patience)
+}
+
+func (c *Command) resume(cmd *cobra.Command, args []string, patience time.Duration) error {
 	ref := ""
 	if len(args) > 0 {
 		ref = args[0]
 	}
 	stop := c.startProgress()
 	reports, err := c.App.Resume(cmd.Context(), ref)
+	for i := range reports {
+		if err == nil {
+			reports[i], err = c.await(cmd.Context(), reports[i], patience)
+		}
+	}
 	stop()
 	for _, report := range reports {
 		c.printReport(report)

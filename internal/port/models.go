@@ -44,6 +44,23 @@ func AllModels(ctx context.Context, r ModelRegistry, f ModelFilter) iter.Seq2[de
 	})
 }
 
+// ModelStager is an optional ability of a ModelRegistry that other tools read: it shows
+// there what became of its versions.
+type ModelStager interface {
+	// SetStage shows the stage of a version, in place of the one before. Repeating it
+	// changes nothing, and no stage changes the version itself. An unknown version is
+	// fault.NotFound, one with another digest than ref's fault.Conflict.
+	SetStage(ctx context.Context, ref delivery.ModelRef, s ModelStage) error
+}
+
+// ModelStage is what became of a model version in an environment.
+type ModelStage struct {
+	Environment delivery.Environment
+	State       delivery.DeploymentState // Deploying, Serving, Replaced or RolledBack
+	Release     delivery.ReleaseID       // that has the version
+	Why         string                   // one line, for people; may be empty
+}
+
 // ModelImporter is an optional ability of a ModelRegistry that numbers its versions
 // itself: they count from 1 without gaps in each group, and versions that another
 // registry numbered can be taken over.

@@ -202,6 +202,7 @@ func (d *deployment) begin(ctx context.Context) (delivery.Deployment, error) {
 		return begun, err
 	}
 	d.Request.EmitDeployment(d.rel.ID, "deploying %s to %s", d.rel.ID, d.Request.Environment)
+	d.ShowStage(ctx, d.rel.ID, delivery.Deploying, "")
 	return begun, nil
 }
 

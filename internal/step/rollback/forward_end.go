@@ -69,6 +69,7 @@ func (f forward) finish(ctx context.Context, d delivery.Deployment) (step.Result
 	if err := f.PublishAccepted(ctx, f.request.Service); err != nil {
 		return step.Result{}, err
 	}
+	f.ShowAccepted(ctx, d.Release)
 	if err := f.Finalize(ctx, f.request); err != nil {
 		return step.Result{}, err
 	}

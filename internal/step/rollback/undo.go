@@ -44,6 +44,7 @@ func (u undo) run(ctx context.Context) (step.Result, error) {
 		if err := u.quarantine(ctx, u.failed, u.current.Release, u.reason()); err != nil {
 			return step.Result{}, err
 		}
+		u.rejectModel(ctx)
 	}
 	doing := "rolling back"
 	if u.sameInstance() {
@@ -67,6 +68,7 @@ func (u undo) run(ctx context.Context) (step.Result, error) {
 	if err := u.Deployments.End(ctx, u.failed.ID, state, u.reason(), u.Clock.Now()); err != nil {
 		return step.Result{}, fmt.Errorf("record the rollback of %s in %s: %w", u.failed.Release, u.Request.Environment, err)
 	}
+	u.showStages(ctx)
 	if err := u.finalize(ctx); err != nil {
 		return step.Result{}, err
 	}

@@ -62,6 +62,8 @@ type watch struct {
 	request  port.DeployRequest
 	provedBy port.ProofMethod // how the release was verified; empty: the service names it
 	replicas stability
+
+	modelSeen bool // the registry has the release's model
 }
 
 func (w *watch) run(ctx context.Context) (step.Result, error) {
@@ -107,6 +109,7 @@ func (w *watch) finalize(ctx context.Context) error {
 	if err := w.PublishAccepted(ctx, w.request.Service); err != nil {
 		return err
 	}
+	w.ShowAccepted(ctx, w.deployed.Release)
 	return w.Finalize(ctx, w.request)
 }
 
@@ -143,6 +146,9 @@ func (w *watch) bake(ctx context.Context) (observation, error) {
 	err := b.Run(ctx, func(ctx context.Context, final bool) (bake.Observation, error) {
 		var err error
 		last, err = w.observe(ctx)
+		if err == nil {
+			err = w.observeModel(ctx, &last, final)
+		}
 		if final && last.failure == "" {
 			last.failure = last.noTraffic
 			if last.failure != "" {
