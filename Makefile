@@ -89,7 +89,7 @@ mlflow: bin/mlflow ## the model registry's suite with MLflow's own server, from 
 	SLIPWAY_MLFLOW=$(CURDIR)/bin/mlflow/bin/python go test $(TEST_FLAGS) -count=1 -timeout 5m -run '^TestServer$$' -v ./internal/adapter/mlflow
 
 # One that can't be tested here fails, other than in `make test`.
-DRIVER_TESTS := ./internal/adapter/bucket ./internal/adapter/objecttest ./internal/adapter/objectfolder ./internal/adapter/postgres ./internal/record/... ./internal/engine
+DRIVER_TESTS := ./internal/adapter/aws/objects ./internal/adapter/bucket ./internal/adapter/objecttest ./internal/adapter/objectfolder ./internal/adapter/postgres ./internal/record/... ./internal/engine
 drivers: bin/azurite ## the tests of the shared state with every driver, and a table of them
 	SLIPWAY_REQUIRE_DRIVERS=all go test -json -count=1 -timeout 10m -run '/(folder|s3|azure|gcs|postgres)' $(DRIVER_TESTS) | go run ./e2e/cmd/drivers
 

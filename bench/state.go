@@ -18,7 +18,7 @@ import (
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"github.com/slipway-cd/slipway/bench/measure"
-	"github.com/slipway-cd/slipway/internal/adapter/bucket"
+	"github.com/slipway-cd/slipway/internal/adapter/aws/objects"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/engine"
 	"github.com/slipway-cd/slipway/internal/plan"
@@ -60,12 +60,12 @@ func startS3() (s *slowS3, stop func(), err error) {
 }
 
 // open opens the state at a prefix.
-func (s *slowS3) open(ctx context.Context, prefix string) (*bucket.Store, error) {
+func (s *slowS3) open(ctx context.Context, prefix string) (*objects.Store, error) {
 	u, err := url.Parse("s3://state/" + prefix + "?region=us-east-1&use_path_style=true&endpoint=" + url.QueryEscape(s.url))
 	if err != nil {
 		return nil, err
 	}
-	return bucket.Open(ctx, u)
+	return objects.Open(ctx, u)
 }
 
 // machine is a machine that shares its state.

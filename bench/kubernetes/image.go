@@ -19,7 +19,7 @@ func (b *bench) tagImage(ctx context.Context, i serviceImage, tags ...string) er
 	at, file := "http://"+i.registry+"/v2/tiny/manifests/", filepath.Join(b.work, "manifest.json")
 	calls := [][]string{{"-H", "Accept: " + manifestType, "-o", file, at + i.imageDigest}}
 	for _, tag := range tags {
-		calls = append(calls, []string{"-X", "PUT", "-H", "Content-Type: " + manifestType, "--data-binary", "@" + file, at + tag})
+		calls = append(calls, []string{"-u", "bench:" + registryToken, "-X", "PUT", "-H", "Content-Type: " + manifestType, "--data-binary", "@" + file, at + tag})
 	}
 	for _, args := range calls {
 		cmd := b.cluster.Command("curl", append([]string{"-fsS", "-m", "10"}, args...)...)

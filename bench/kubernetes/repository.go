@@ -32,14 +32,18 @@ func (b *bench) createRepository(ctx context.Context) (*testRepository, error) {
 	return r, nil
 }
 
+// registryToken lets the benchmark tag its image.
+const registryToken = "the benchmark tags its image with this"
+
 // serveRegistry serves the repository's registry to the nodes until the benchmark
 // ends. s is the environment that slipway.yaml is configured for.
 func (r *testRepository) serveRegistry(s *slipwayDeployer) error {
 	if err := r.configure(s); err != nil {
 		return err
 	}
-	cmd := r.cluster.Command(r.slipway, "registry", "--listen", r.registry)
-	cmd.Dir, cmd.Env = r.dir, measure.Command(context.Background(), r.dir, "").Env
+	cmd := r.cluster.Command(r.slipway, "registry", "--listen", r.registry, "--writable")
+	cmd.Dir = r.dir
+	cmd.Env = append(measure.Command(context.Background(), r.dir, "").Env, "SLIPWAY_REGISTRY_TOKEN="+registryToken)
 	said, err := cmd.StdoutPipe()
 	if err != nil {
 		return fmt.Errorf("start a registry: %w", err)

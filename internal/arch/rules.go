@@ -76,7 +76,7 @@ var rules = []rule{
 	{"internal/record/shared", withTools("internal/port", "internal/record/blobs", "internal/record/runfiles", "internal/record/statelog"), "what is shared beside the rows needs neither them nor their tables"},
 	{"internal/record/sqlite", withTools("internal/extension", "internal/plan", "internal/step", "internal/port", "internal/record", "internal/record/statelog"), "records import words and contracts only"},
 	{"internal/adapter", withTools("internal/blob", "internal/extension", "internal/ocilayout", "internal/port", "internal/port/*"), "an adapter imports its port and its own SDK"},
-	{"internal/adapter/objecttest", withTools("internal/port", "internal/adapter/bucket", "internal/adapter/objectfolder", "internal/adapter/postgres", "internal/adapter/postgres/*"), "it starts the servers of all drivers of the shared state"},
+	{"internal/adapter/objecttest", withTools("internal/port", "internal/port/porttest", "internal/adapter/aws/objects", "internal/adapter/bucket", "internal/adapter/objectfolder", "internal/adapter/postgres", "internal/adapter/postgres/*"), "it starts the servers of all drivers of the shared state"},
 	{"internal/adapter/silenttest", nil, "it tests adapters of every kind, and knows none"},
 	{"internal/adapter/aws/", withTools("internal/extension", "internal/port", "internal/port/*", "internal/adapter/aws/session", "internal/adapter/aws/s3", "internal/adapter/aws/awstest"), "a service of AWS imports its port, the session and S3, never another service"},
 	{"internal/adapter/aws/awstest", []string{"internal/adapter/aws/awstest/*"}, "an AWS for tests knows nothing of Slipway"},
@@ -125,8 +125,8 @@ type fenced struct {
 
 var fences = []fenced{
 	{"database/sql", []string{"internal/record", "internal/engine", "internal/adapter/postgres"}},
-	{"github.com/aws/", []string{"internal/adapter/aws", "internal/adapter/bucket"}},
-	{"gocloud.dev", []string{"internal/adapter/bucket"}},
+	{"github.com/aws/", []string{"internal/adapter/aws"}},
+	{"gocloud.dev", []string{"internal/adapter/bucket", "internal/adapter/aws/objects"}},
 	{"github.com/jackc/", []string{"internal/adapter/postgres"}},
 	{"modernc.org/sqlite", []string{"internal/record", "internal/engine"}},
 	{"github.com/dbos-inc/", []string{"internal/engine"}},

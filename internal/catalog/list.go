@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/slipway-cd/slipway/internal/adapter/anchore"
+	"github.com/slipway-cd/slipway/internal/adapter/aws/objects"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/sns"
 	"github.com/slipway-cd/slipway/internal/adapter/bucket"
 	"github.com/slipway-cd/slipway/internal/adapter/buildkit"
@@ -70,7 +71,7 @@ func Default() extension.Set {
 			process.Extension(),
 			jobrunner.Extension(),
 		},
-		StateStores: slices.Concat(bucket.Extensions(), []extension.StateStore{
+		StateStores: slices.Concat([]extension.StateStore{objects.Extension()}, bucket.Extensions(), []extension.StateStore{
 			objectfolder.Extension(),
 			postgres.Extension(),
 		}),

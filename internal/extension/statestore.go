@@ -62,3 +62,14 @@ func StateName(u *url.URL) string {
 	}
 	return at.String()
 }
+
+// CheckBucketURL is the Check of a store whose URLs are scheme://BUCKET/PREFIX?OPTIONS.
+func CheckBucketURL(u *url.URL) error {
+	switch {
+	case u.Host == "":
+		return fault.New(fault.Invalid, "the URL of the shared state names no bucket").Hint("write it as %s://BUCKET/PREFIX", u.Scheme)
+	case u.User != nil:
+		return fault.New(fault.Invalid, "the URL of the shared state holds a user").Hint("leave credentials to the variables and files of the provider's own tools")
+	}
+	return nil
+}

@@ -1,5 +1,5 @@
-// Package bucket keeps objects in a bucket of Amazon S3 or a compatible service, Google
-// Cloud Storage or Azure Blob Storage, through the Go Cloud Development Kit.
+// Package bucket keeps objects in a bucket of Google Cloud Storage or Azure Blob Storage,
+// through the Go Cloud Development Kit. Package aws/objects is its sibling for Amazon S3.
 package bucket
 
 import (
@@ -12,68 +12,39 @@ import (
 	"sync/atomic"
 
 	"cloud.google.com/go/storage"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/smithy-go"
-	"github.com/aws/smithy-go/logging"
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/azureblob" // azblob://
 	_ "gocloud.dev/blob/gcsblob"   // gs://
-	"gocloud.dev/blob/s3blob"      // s3://
 	"gocloud.dev/gcerrors"
 
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Schemes are the schemes of the URLs that Open accepts.
-func Schemes() []string { return []string{"s3", "gs", "azblob"} }
-
 // Store keeps objects in a bucket.
 type Store struct {
 	bucket *blob.Bucket
-	prefix string // of all keys, with its slash
-	name   string // for messages, without the query
-	host   string // name of the bucket
-	isS3   bool
+	prefix string      // of all keys, with its slash
+	name   string      // for messages, without the query
 	found  atomic.Bool // the bucket was
 }
 
 var _ port.ObjectStore = (*Store)(nil)
 
-// Open opens the bucket that the URL names, such as s3://bucket/prefix?region=eu-west-1.
+// Open opens the bucket that the URL names, such as gs://bucket/prefix.
 // Credentials come from where the provider's own tools take them. Nothing is sent yet.
 func Open(ctx context.Context, u *url.URL) (*Store, error) {
 	at := *u
 	prefix := strings.Trim(at.Path, "/")
 	at.Path = ""
 	b, err := blob.OpenBucket(ctx, at.String())
-	if err == nil && u.Scheme == "s3" {
-		b, err = silence(ctx, b, &at)
-	}
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "open %s", withoutQuery(u)).Hint("check the URL and the credentials").Cause(err)
 	}
 	if prefix != "" {
 		prefix += "/"
 	}
-	return &Store{bucket: b, prefix: prefix, name: withoutQuery(u), host: u.Host, isS3: u.Scheme == "s3"}, nil
-}
-
-// silence opens the bucket again with a client that does not log: by default the SDK
-// prints a line for each object without a checksum.
-func silence(ctx context.Context, b *blob.Bucket, u *url.URL) (*blob.Bucket, error) {
-	var client *s3.Client
-	if !b.As(&client) {
-		return nil, errors.Join(errors.New("the bucket is not of S3"), b.Close())
-	}
-	silent := s3.New(client.Options(), func(o *s3.Options) { o.Logger, o.DisableLogOutputChecksumValidationSkipped = logging.Nop{}, true })
-	query := u.Query()
-	quiet, err := s3blob.OpenBucket(ctx, silent, u.Host, &s3blob.Options{
-		EncryptionType: types.ServerSideEncryption(query.Get("ssetype")), KMSEncryptionID: query.Get("kmskeyid"),
-		RequestChecksumCalculation: silent.Options().RequestChecksumCalculation,
-	})
-	return quiet, errors.Join(err, b.Close())
+	return &Store{bucket: b, prefix: prefix, name: withoutQuery(u)}, nil
 }
 
 // withoutQuery is the URL as messages show it: the query may hold credentials.
@@ -99,11 +70,6 @@ func (s *Store) Create(ctx context.Context, key string, content []byte) error {
 // Put implements port.ObjectStore.
 func (s *Store) Put(ctx context.Context, key string, content io.Reader) error {
 	options := &blob.WriterOptions{ContentType: contentType}
-	if s.isS3 {
-		// Here what was written so far is discarded if the content can't be read; after
-		// the context has ended the parts would stay, and cost.
-		return s.explain(ctx, "store", key, s.bucket.Upload(ctx, s.prefix+key, content, options))
-	}
 	// A writer whose context has ended discards what was written so far.
 	writing, discard := context.WithCancel(ctx)
 	defer discard()
@@ -172,15 +138,11 @@ func withoutPanic(do func() error) (err error) {
 	return do()
 }
 
-// startAfter lets the providers that can skip what comes before do so.
+// startAfter lets the provider that can skip what comes before do so.
 func startAfter(key string) func(as func(any) bool) error {
 	return func(as func(any) bool) error {
-		var amazon *s3.ListObjectsV2Input
 		var google *storage.Query
-		switch {
-		case as(&amazon):
-			amazon.StartAfter = &key
-		case as(&google):
+		if as(&google) {
 			google.StartOffset = key
 		}
 		return nil
@@ -189,12 +151,6 @@ func startAfter(key string) func(as func(any) bool) error {
 
 // Delete implements port.ObjectStore.
 func (s *Store) Delete(ctx context.Context, key string) error {
-	var client *s3.Client
-	if s.bucket.As(&client) { // that of the kit looks first whether the object is there
-		path := s.prefix + key
-		_, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &s.host, Key: &path})
-		return s.explain(ctx, "delete", key, err)
-	}
 	err := s.bucket.Delete(ctx, s.prefix+key)
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return nil
@@ -213,7 +169,7 @@ func (s *Store) explain(ctx context.Context, action, key string, err error) erro
 		return fmt.Errorf("%s %s in %s: %w", action, key, s.name, context.Cause(ctx))
 	}
 	kind, hint := fault.Unavailable, ""
-	switch codeOf(err) {
+	switch gcerrors.Code(err) {
 	case gcerrors.NotFound:
 		kind = fault.NotFound
 		if action != "open" || s.isMissing(ctx) {
@@ -226,21 +182,6 @@ func (s *Store) explain(ctx context.Context, action, key string, err error) erro
 		kind = fault.Exhausted
 	}
 	return fault.New(kind, "%s %s in %s", action, key, s.name).Hint("%s", hint).Cause(err)
-}
-
-// codeOf returns what kind of error it is, also of the S3 client's own.
-func codeOf(err error) gcerrors.ErrorCode {
-	var own smithy.APIError
-	if code := gcerrors.Code(err); code != gcerrors.Unknown || !errors.As(err, &own) {
-		return code
-	}
-	switch own.ErrorCode() {
-	case "AccessDenied":
-		return gcerrors.PermissionDenied
-	case "NoSuchBucket":
-		return gcerrors.NotFound
-	}
-	return gcerrors.Unknown
 }
 
 // isMissing reports whether what was not found is the bucket, not the object. Only a

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/adapter/bucket"
-	"github.com/slipway-cd/slipway/internal/adapter/objecttest"
 	"github.com/slipway-cd/slipway/internal/adapter/silenttest"
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -17,15 +16,11 @@ import (
 func silentBuckets(t *testing.T) map[string]func(server string) string {
 	t.Helper()
 	for name, value := range map[string]string{
-		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true",
 		"AZURE_STORAGE_ACCOUNT": "account", "AZURE_STORAGE_KEY": "a2V5",
 	} {
 		t.Setenv(name, value)
 	}
 	return map[string]func(string) string{
-		"s3": func(server string) string {
-			return "s3://state/p?region=us-east-1&use_path_style=true&endpoint=" + url.QueryEscape(server)
-		},
 		"azure": func(server string) string {
 			host, plain := strings.CutPrefix(server, "http://")
 			if !plain {
@@ -96,27 +91,4 @@ func readObject(ctx context.Context, s port.ObjectStore) error {
 	defer r.Close()
 	_, err = io.ReadAll(r)
 	return err
-}
-
-func TestStore_SilentServerThenHealthy(t *testing.T) {
-	server := objecttest.Start(t, "s3")
-	at, err := url.Parse(server.Location("p"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	query := at.Query()
-	healthy, err := url.Parse(query.Get("endpoint"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	gate := silenttest.NewGate(t, "tcp", healthy.Host)
-	silentBuckets(t)
-	query.Set("endpoint", gate.URL("http"))
-	at.RawQuery = query.Encode()
-	s, err := bucket.Open(t.Context(), at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	gate.CheckHealthy(t, func(ctx context.Context) error { return s.Put(ctx, "a", strings.NewReader("x")) })
 }

@@ -2,6 +2,7 @@ package objecttest
 
 import (
 	"bufio"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -33,6 +34,25 @@ func (s *Server) startS3With(t testing.TB, before func(http.Handler) http.Handle
 	s.Environ = []string{"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true"}
 	query := "?region=us-east-1&use_path_style=true&endpoint=" + url.QueryEscape(server.URL)
 	s.at = func(prefix string) string { return "s3://" + bucketName + "/" + prefix + query }
+}
+
+// Uploads counts the uploads in parts that an S3 has begun and not ended.
+func (s *Server) Uploads(t testing.TB) int {
+	t.Helper()
+	u, err := url.Parse(s.Location(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.Get(u.Query().Get("endpoint") + "/" + bucketName + "?uploads")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("status %d: %s (error = %v)", response.StatusCode, body, err)
+	}
+	return strings.Count(string(body), "<UploadId>")
 }
 
 func (s *Server) startGCS(t testing.TB) {

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/slipway-cd/slipway/internal/adapter/aws/objects"
 	"github.com/slipway-cd/slipway/internal/adapter/bucket"
 	"github.com/slipway-cd/slipway/internal/adapter/objectfolder"
 	"github.com/slipway-cd/slipway/internal/adapter/postgres"
@@ -112,9 +113,12 @@ func (s *Server) open(t testing.TB, at string) port.ObjectStore {
 		port.ObjectStore
 		io.Closer
 	}
-	if u.Scheme == "postgres" {
+	switch u.Scheme {
+	case "postgres":
 		store, err = postgres.Open(t.Context(), u)
-	} else {
+	case "s3":
+		store, err = objects.Open(t.Context(), u)
+	default:
 		store, err = bucket.Open(t.Context(), u)
 	}
 	if err != nil {

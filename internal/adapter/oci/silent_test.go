@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/slipway-cd/slipway/internal/adapter/bucket"
+	"github.com/slipway-cd/slipway/internal/adapter/aws/objects"
 	"github.com/slipway-cd/slipway/internal/adapter/oci"
 	"github.com/slipway-cd/slipway/internal/adapter/oci/embedded"
 	"github.com/slipway-cd/slipway/internal/adapter/silenttest"
@@ -90,16 +90,16 @@ func TestModels_SilentServer(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "test")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "test")
 	silenttest.TestHTTP(t, func(t *testing.T, at string) silenttest.Calls {
-		objects, err := bucket.Open(t.Context(), &url.URL{
+		bucket, err := objects.Open(t.Context(), &url.URL{
 			Scheme: "s3", Host: "state", RawQuery: "region=us-east-1&use_path_style=true&endpoint=" + url.QueryEscape(at),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = objects.Close() })
+		t.Cleanup(func() { _ = bucket.Close() })
 		r := oci.New(oci.Config{
 			Embedded: func() (*embedded.Registry, error) { return e, nil },
-			Blobs:    &blobs.Store{Objects: objects}, Programs: twoArchs(), RetryDelay: time.Millisecond,
+			Blobs:    &blobs.Store{Objects: bucket}, Programs: twoArchs(), RetryDelay: time.Millisecond,
 		})
 		_, host, _ := strings.Cut(at, "://")
 		dir := t.TempDir()

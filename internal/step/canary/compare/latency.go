@@ -5,8 +5,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat/distuv"
-
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -121,5 +119,5 @@ func mannWhitney(candidate, running []port.Bucket) float64 {
 	if !(variance > 0) {
 		return 1 // all in one bucket
 	}
-	return distuv.UnitNormal.Survival((u - n*m/2 - 0.5) / math.Sqrt(variance))
+	return normalSurvival((u - n*m/2 - 0.5) / math.Sqrt(variance))
 }

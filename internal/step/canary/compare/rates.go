@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mathext"
-	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // Count is how many of a number of requests failed.
@@ -118,7 +117,8 @@ func binomialProbability(n, k int64, p float64) float64 {
 	case p >= 1:
 		return indicator(k == n)
 	}
-	return distuv.Binomial{N: float64(n), P: p}.Prob(float64(k))
+	lg := func(x int64) float64 { v, _ := math.Lgamma(float64(x) + 1); return v }
+	return math.Exp(lg(n) - lg(k) - lg(n-k) + float64(k)*math.Log(p) + float64(n-k)*math.Log1p(-p))
 }
 
 // binomialTail is the probability of k failures or more among n. The incomplete beta
@@ -148,5 +148,9 @@ func scorePValue(c, r Count, margin, rate float64) float64 {
 	if sd == 0 {
 		return 1
 	}
-	return distuv.UnitNormal.Survival((c.Rate() - r.Rate() - margin) / sd)
+	return normalSurvival((c.Rate() - r.Rate() - margin) / sd)
 }
+
+// normalSurvival is the probability that a standard normal variable is above x. (gonum's
+// distributions bring its matrices into the binary: 2 MB.)
+func normalSurvival(x float64) float64 { return math.Erfc(x/math.Sqrt2) / 2 }
