@@ -79,8 +79,7 @@ func (s *session) checkAddresses(p plan.Plan) error {
 				Location(config.FileName).Hint("use https, or unset the token: a server without encryption can't tell who sends it")
 		}
 	}
-	host, _, hasHost := strings.Cut(s.project.Image.Repository, "/")
-	if hasHost && strings.ContainsAny(host, ".:") {
+	if host, _ := delivery.SplitRepository(s.project.Image.Repository); host != "" {
 		return s.checkAddress(policy.Registries, "image.repository", host, false)
 	}
 	return nil

@@ -2,7 +2,6 @@ package kubernetes
 
 import (
 	"regexp"
-	"strings"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/extension"
@@ -47,6 +46,6 @@ func check(s *Section, c extension.Checker) {
 
 // isEmbedded reports whether images of the repository are in Slipway's own registry.
 func isEmbedded(repository string) bool {
-	host, _, _ := strings.Cut(repository, "/")
-	return !strings.ContainsAny(host, ".:")
+	host, _ := delivery.SplitRepository(repository)
+	return host == ""
 }

@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -44,8 +43,7 @@ func (t *Target) manifestOptions(o port.DeployRequest, namespace string) manifes
 
 // registryPrefix returns what goes before the names of images in the embedded registry.
 func (t *Target) registryPrefix(img delivery.Image) string {
-	first, _, deeper := strings.Cut(img.Repository, "/")
-	if t.section.Registry == "" || deeper && strings.ContainsAny(first, ".:") {
+	if t.section.Registry == "" || !isEmbedded(img.Repository) {
 		return ""
 	}
 	return t.section.Registry + "/"

@@ -12,6 +12,8 @@ func TestTarget_RegistryPrefix(t *testing.T) {
 		{"path", "127.0.0.1:5000", "mlops/api", "127.0.0.1:5000/"},
 		{"host", "127.0.0.1:5000", "registry.example.com/api", ""},
 		{"host with port", "127.0.0.1:5000", "localhost:5000/api", ""},
+		{"this machine", "127.0.0.1:5000", "localhost/api", ""},
+		{"name with a dot", "127.0.0.1:5000", "retail.api", "127.0.0.1:5000/"},
 		{"no registry", "", "api", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
