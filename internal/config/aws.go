@@ -25,7 +25,7 @@ type EnvironmentAWS struct {
 const (
 	accountPattern = `^[0-9]{12}$`
 	regionPattern  = `^[a-z]{2}(-[a-z]+)+-[0-9]$`
-	rolePattern    = `^arn:aws(-cn|-us-gov)?:iam::[0-9]{12}:role/[\w+=,.@/-]{1,500}$`
+	rolePattern    = arnStart + `aws(-cn|-us-gov)?:iam::[0-9]{12}:role/[\w+=,.@/-]{1,575}$` // a path of 512, and a name of 64
 )
 
 // AWSOf returns where the environment is in AWS.

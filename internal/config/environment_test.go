@@ -3,6 +3,7 @@ package config_test
 import (
 	"encoding/json"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,6 +121,30 @@ func TestParse_AWS(t *testing.T) {
 		if diff := cmp.Diff(want, string(got)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", env, diff)
 		}
+	}
+}
+
+// ARNs are as long as IAM allows: a role with a path of 512 characters and a name of 64, a
+// topic with a name of 256.
+func TestParse_LongARNs(t *testing.T) {
+	text, err := os.ReadFile("testdata/valid/aws.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, name := strings.Repeat("deployments/", 42)+"prod-00", strings.Repeat("r", 64)
+	with := func(role, topic string) error {
+		long := strings.NewReplacer("role/deploy-prod", "role/"+role, ":releases", ":"+topic).Replace(string(text))
+		_, err := config.Parse("slipway.yaml", []byte(long), none, catalog.Default())
+		return err
+	}
+	if err := with(path[:510]+"/"+name, strings.Repeat("t", 256)); err != nil {
+		t.Error(err)
+	}
+	if err := with(path[:510]+"/r"+name, "releases"); err == nil || !strings.Contains(err.Error(), "role") {
+		t.Errorf("error = %v, want one about the role", err)
+	}
+	if err := with("deploy", strings.Repeat("t", 257)); err == nil || !strings.Contains(err.Error(), "sns") {
+		t.Errorf("error = %v, want one about the topic", err)
 	}
 }
 

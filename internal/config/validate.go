@@ -19,11 +19,22 @@ const (
 	repositoryPattern   = `^([a-zA-Z0-9][a-zA-Z0-9.-]*(:[0-9]{1,5})?/)?[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*$`
 	variableNamePattern = `^[A-Za-z_][A-Za-z0-9_]*$`
 	httpPathPattern     = `^/[^\s]*$`
-	maxNameLength       = 128
+	arnStart            = `^arn:`
+)
+
+// How long names, and what AWS calls its resources (ARNs), may be in characters: for ARNs
+// IAM's own limit.
+const (
+	maxNameLength = 128
+	maxARNLength  = 2048
 )
 
 func matches(form, text string) bool {
-	return len(text) <= maxNameLength && regexp.MustCompile(form).MatchString(text)
+	limit := maxNameLength
+	if strings.HasPrefix(form, arnStart) {
+		limit = maxARNLength
+	}
+	return len(text) <= limit && regexp.MustCompile(form).MatchString(text)
 }
 
 // validate checks what the types can't express: names, patterns, expressions, and
