@@ -132,6 +132,11 @@ func (s *session) checkTrusted(p plan.Plan) error {
 			return forbidden([]string{"trust.identities"}, "trust: identity %s of %s", id.Subject, id.Issuer)
 		}
 	}
+	for _, image := range e.Trust.Images {
+		if !s.policy.AllowsImage(image) {
+			return forbidden([]string{"trust.images"}, "trust: images %s, without a signature", image)
+		}
+	}
 	return nil
 }
 

@@ -59,11 +59,7 @@ func policyRules(p policy.Policy, environments []string) (rules []PolicyRule) {
 			rules = append(rules, PolicyRule{Key: key, Allowed: a.Items(), Limited: true, From: sorted(a.From)})
 		}
 	}
-	keys, identities, from := trustRules(p)
-	if len(from) > 0 {
-		rules = append(rules, PolicyRule{Key: "trust.keys", Allowed: keys, Limited: true, From: from},
-			PolicyRule{Key: "trust.identities", Allowed: identities, Limited: true, From: from})
-	}
+	rules = append(rules, trustRules(p)...)
 	for _, env := range environments {
 		count, who, from := p.Approvals(delivery.Environment(env))
 		if len(from) > 0 {
@@ -82,11 +78,34 @@ func policyRules(p policy.Policy, environments []string) (rules []PolicyRule) {
 	return rules
 }
 
-// trustRules are the keys and identities that all documents with trust allow.
-func trustRules(p policy.Policy) (keys, identities, from []string) {
+// trustRules are the rules about signatures: keys and identities that all documents allow
+// that say whose count, and images that may run without any.
+func trustRules(p policy.Policy) (rules []PolicyRule) {
+	keys, identities, from := signers(p)
+	if len(from) > 0 {
+		rules = append(rules, PolicyRule{Key: "trust.keys", Allowed: keys, Limited: true, From: from},
+			PolicyRule{Key: "trust.identities", Allowed: identities, Limited: true, From: from})
+	}
+	images := p.UnsignedImages()
+	if !images.IsLimited() {
+		return rules
+	}
+	var allowed []string
+	for _, list := range images.Lists {
+		for _, image := range list {
+			if p.AllowsImage(image) {
+				allowed = append(allowed, image)
+			}
+		}
+	}
+	return append(rules, PolicyRule{Key: "trust.images", Allowed: sorted(allowed), Limited: true, From: sorted(images.From)})
+}
+
+// signers are the keys and identities that all documents allow that say whose count.
+func signers(p policy.Policy) (keys, identities, from []string) {
 	for _, s := range p.Sources {
 		t := s.Document.Trust
-		if t == nil {
+		if !t.LimitsSigners() {
 			continue
 		}
 		from = append(from, s.Place)

@@ -25,10 +25,12 @@ type Document struct {
 	Require     Require             `yaml:"require" json:"require,omitzero"`
 }
 
-// Trust is whose signatures may count, wherever slipway.yaml has trust.
+// Trust is whose signatures may count, wherever slipway.yaml has trust. With images alone,
+// whose they are is left to slipway.yaml.
 type Trust struct {
 	Keys       *[]string          `yaml:"keys" json:"keys,omitempty"` // SHA-256 of a public key: see Fingerprint
 	Identities *[]config.Identity `yaml:"identities" json:"identities,omitempty"`
+	Images     *[]string          `yaml:"images" json:"images,omitempty"` // patterns of those that may run unsigned; * matches any characters
 }
 
 // Approval is who lets a deployment in.

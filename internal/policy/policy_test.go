@@ -51,6 +51,23 @@ func TestPolicy_Meets(t *testing.T) {
 			[]bool{true, false, false, false}, []bool{true, true, true, true},
 		},
 		{
+			"trust.images", "trust: {images: [\"docker.io/istio/*\", \"busybox:*\"]}", "trust: {images: [\"docker.io/istio/proxyv2:*\", \"*:1\"]}",
+			func(p policy.Policy) any {
+				return []bool{
+					p.AllowsImage("docker.io/istio/proxyv2:*"), p.AllowsImage("docker.io/istio/proxyv2:1.2"), p.AllowsImage("busybox:1"),
+					p.AllowsImage("docker.io/istio/*"), p.AllowsImage("busybox:2"), p.AllowsImage("alpine:1"), p.AllowsImage("*"),
+				}
+			},
+			[]bool{true, true, true, false, false, false, false}, []bool{true, true, true, true, true, true, true},
+		},
+		{
+			"trust.images leave signers alone", "trust: {images: []}", "trust: {keys: [\"" + fingerprint + "\"]}",
+			func(p policy.Policy) any {
+				return []bool{p.AllowsImage("busybox:1"), p.AllowsKey(key), p.AllowsFingerprint("other"), p.RequiresTrust()}
+			},
+			[]bool{false, true, false, true}, []bool{true, true, true, false},
+		},
+		{
 			"trust", "trust: {}", "",
 			func(p policy.Policy) any { return p.RequiresTrust() }, true, false,
 		},
@@ -99,6 +116,7 @@ func TestPolicy_Meets(t *testing.T) {
 		{"addresses.prometheus", addresses("prometheus", "https://a, https://b"), addresses("prometheus", "https://b"), asks(policy.Prometheus), []bool{false, true}, []bool{true, true}},
 		{"addresses.registries", addresses("registries", "https://a, https://b"), addresses("registries", "https://b"), asks(policy.Registries), []bool{false, true}, []bool{true, true}},
 		{"addresses.state", addresses("state", "https://a, https://b"), addresses("state", "https://b"), asks(policy.State), []bool{false, true}, []bool{true, true}},
+		{"addresses.model_registries", addresses("model_registries", "https://a, https://b"), addresses("model_registries", "https://b"), asks(policy.ModelRegistries), []bool{false, true}, []bool{true, true}},
 		{"require.box", "require: {box: true}", "require: {box: false}", func(p policy.Policy) any { return len(p.RequiresBox()) > 0 }, true, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

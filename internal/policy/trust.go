@@ -15,6 +15,34 @@ func (p Policy) RequiresTrust() bool {
 	return slices.ContainsFunc(p.Sources, func(s Source) bool { return s.Document.Trust != nil })
 }
 
+// LimitsSigners reports whether a document says whose signatures count: all with trust do,
+// but one that is about images alone. t may be nil.
+func (t *Trust) LimitsSigners() bool {
+	return t != nil && (t.Keys != nil || t.Identities != nil || t.Images == nil)
+}
+
+// UnsignedImages are the images, or patterns of them, that slipway.yaml may except from
+// signatures.
+func (p Policy) UnsignedImages() Allowed {
+	return p.allowed(func(d Document) *[]string {
+		if d.Trust == nil {
+			return nil
+		}
+		return d.Trust.Images
+	})
+}
+
+// AllowsImage reports whether every list has a pattern that matches all images that a
+// pattern of slipway.yaml does.
+func (p Policy) AllowsImage(image string) bool {
+	for _, list := range p.UnsignedImages().Lists {
+		if !slices.ContainsFunc(list, func(pattern string) bool { return covers(pattern, image) }) {
+			return false
+		}
+	}
+	return true
+}
+
 // AllowsKey reports whether signatures of a public key may count. A document that only
 // lists identities allows no keys.
 func (p Policy) AllowsKey(publicKey string) bool { return p.AllowsFingerprint(Fingerprint(publicKey)) }
@@ -23,7 +51,7 @@ func (p Policy) AllowsKey(publicKey string) bool { return p.AllowsFingerprint(Fi
 func (p Policy) AllowsFingerprint(fingerprint string) bool {
 	for _, s := range p.Sources {
 		t := s.Document.Trust
-		if t == nil {
+		if !t.LimitsSigners() {
 			continue
 		}
 		if t.Keys == nil || fingerprint == "" || !slices.Contains(*t.Keys, fingerprint) {
@@ -38,7 +66,7 @@ func (p Policy) AllowsFingerprint(fingerprint string) bool {
 func (p Policy) AllowsIdentity(issuer, subject string) bool {
 	for _, s := range p.Sources {
 		t := s.Document.Trust
-		if t == nil {
+		if !t.LimitsSigners() {
 			continue
 		}
 		if t.Identities == nil || !slices.ContainsFunc(*t.Identities, func(id config.Identity) bool {
