@@ -24,6 +24,7 @@ func attackers() map[string]func(args []string) error {
 	return map[string]func([]string) error{
 		"hold":    holdLock,
 		"keyring": withKeyring,
+		"peek":    peek,
 		"squat":   squat,
 	}
 }

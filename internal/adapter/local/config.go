@@ -19,6 +19,7 @@ import (
 // The internal commands of the program, see RunInternal.
 const (
 	SuperviseCommand = "supervise"
+	LaunchCommand    = "launch-containers"
 	InitCommand      = "container-init"
 )
 

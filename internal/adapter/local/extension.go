@@ -39,12 +39,14 @@ func Extension() extension.Target {
 		New: func(h extension.Host) (port.Target, error) {
 			return New(Config{Dir: filepath.Join(h.Home, "local"), Executable: h.Executable, Images: h.Images, Artifacts: h.Artifacts, LookupEnv: h.LookupEnv}), nil
 		},
-		Commands: []extension.Command{command(SuperviseCommand), command(InitCommand)},
+		Commands: []extension.Command{command(SuperviseCommand, false), command(LaunchCommand, true), command(InitCommand, false)},
 	}
 }
 
-func command(name string) extension.Command {
-	return extension.Command{Name: name, CatchSignals: true, Dumpable: true, Run: func(ctx context.Context, args []string, out io.Writer) int {
+// command is an internal command. The one that makes user namespaces for others is
+// dumpable, and holds no secrets.
+func command(name string, dumpable bool) extension.Command {
+	return extension.Command{Name: name, CatchSignals: true, Dumpable: dumpable, Run: func(ctx context.Context, args []string, out io.Writer) int {
 		code, _ := RunInternal(ctx, append([]string{name}, args...), out)
 		return code
 	}}

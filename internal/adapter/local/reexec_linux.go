@@ -17,11 +17,12 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/local/container"
 	"github.com/slipway-cd/slipway/internal/adapter/local/supervisor"
+	"github.com/slipway-cd/slipway/internal/dumpable"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
 // RunInternal runs the internal command in args ("supervise ...",
-// "container-init"), if it is one. Call it first, before any expensive
+// "launch-containers ...", "container-init"), if it is one. Call it first, before any expensive
 // initialization: containers start here. ctx ends with SIGTERM; out receives the
 // supervisor's log.
 func RunInternal(ctx context.Context, args []string, out io.Writer) (code int, handled bool) {
@@ -31,6 +32,8 @@ func RunInternal(ctx context.Context, args []string, out io.Writer) (code int, h
 	switch args[0] {
 	case InitCommand:
 		ContainerInit()
+	case container.LaunchCommand:
+		return container.RunLauncher(args[1:], out), true
 	case SuperviseCommand:
 		if err := Supervise(ctx, args[1:], out); err != nil {
 			return 1, true
@@ -54,6 +57,10 @@ const (
 // or no release is deployed. args are those of superviseArgs; out receives the
 // log.
 func Supervise(ctx context.Context, args []string, out io.Writer) error {
+	// It holds the values of variables that services get, and exec has made it dumpable.
+	if err := dumpable.Clear(); err != nil {
+		return fmt.Errorf("protect the supervisor from others of the same user: %w", err)
+	}
 	var cfg supervisor.Config
 	flags := flag.NewFlagSet(SuperviseCommand, flag.ContinueOnError)
 	flags.SetOutput(out)
@@ -96,8 +103,11 @@ func supervise(ctx context.Context, cfg supervisor.Config, runtimeName string, i
 	if cfg.Dir == "" {
 		return fault.New(fault.Invalid, "supervise: --dir is not set").Hint("this command is internal to Slipway; see `slipway run`")
 	}
+	launcher := container.NewLauncher(cfg.Dir)
+	defer launcher.Close()
+	cfg.Show = launcher.Hold
 	var err error
-	if cfg.Runtime, err = container.SelectRuntime(runtimeName, cfg.Dir, initArgs, container.NewSpawner()); err != nil {
+	if cfg.Runtime, err = container.SelectRuntime(runtimeName, cfg.Dir, initArgs, launcher); err != nil {
 		return err
 	}
 	return supervisor.Run(ctx, cfg, ready)

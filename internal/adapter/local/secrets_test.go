@@ -4,10 +4,14 @@ package local_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/adapter/local"
@@ -50,10 +54,92 @@ func TestSecrets(t *testing.T) {
 					t.Errorf("%s: the value is in a command line", file)
 				}
 			}
+			requireSecretClosed(t, s.cfg.Dir)
 			_, _ = fetch(url + "/exit?code=7") // the replica restarts
 			eventually(t, checkServing(url, o.ID))
+			requireSecretClosed(t, s.cfg.Dir)
 		})
 	}
+}
+
+// requireSecretClosed: neither the memory nor the environment of the supervisor and of
+// what starts containers for it show the secret to another process of the same user.
+func requireSecretClosed(t *testing.T, dir string) {
+	t.Helper()
+	supervisor := supervisorPID(t, dir)
+	if os.Geteuid() != 0 { // who may read everything
+		for _, name := range []string{"mem", "environ", "maps", "fd", "cwd"} {
+			_, err := os.ReadDir(fmt.Sprintf("/proc/%d/%s", supervisor, name))
+			if name != "fd" {
+				_, err = os.Open(fmt.Sprintf("/proc/%d/%s", supervisor, name))
+			}
+			if !errors.Is(err, fs.ErrPermission) {
+				t.Errorf("/proc/%d/%s: %v, want it denied", supervisor, name, err)
+			}
+		}
+		if err := syscall.PtraceAttach(supervisor); !errors.Is(err, syscall.EPERM) {
+			t.Errorf("ptrace: %v, want %v", err, syscall.EPERM)
+		}
+	}
+	launchers := 0
+	for _, pid := range descendantsOf(supervisor) {
+		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if !strings.HasPrefix(string(line), "slipway\x00"+local.LaunchCommand) {
+			continue
+		}
+		launchers++
+		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		if err != nil || strings.Contains(string(environ), secretValue) {
+			t.Errorf("environment of %q: %v, %q", line, err, environ)
+		}
+		if found, size, err := searchMemory(pid, secretValue); err != nil || found || size == 0 {
+			t.Errorf("memory of %q, %d bytes: the value is there: %v, %v", line, size, found, err)
+		}
+	}
+	if launchers < 2 { // the supervisor's, and the one in the network of each replica
+		t.Errorf("%d processes start containers, want some of which the memory was read", launchers)
+	}
+}
+
+// descendantsOf returns the processes that a process has started, directly or not.
+func descendantsOf(pid int) (found []int) {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, list := range lists {
+		raw, _ := os.ReadFile(list) // it has exited
+		for _, field := range strings.Fields(string(raw)) {
+			if child, err := strconv.Atoi(field); err == nil {
+				found = append(append(found, child), descendantsOf(child)...)
+			}
+		}
+	}
+	return found
+}
+
+// searchMemory looks for a text in what a process may write to.
+func searchMemory(pid int, text string) (found bool, size int, err error) {
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	if err != nil {
+		return false, 0, err
+	}
+	memory, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
+	if err != nil {
+		return false, 0, err
+	}
+	defer memory.Close()
+	for line := range strings.Lines(string(maps)) {
+		var from, to int64
+		var mode string
+		if _, err := fmt.Sscanf(line, "%x-%x %s", &from, &to, &mode); err != nil || !strings.HasPrefix(mode, "rw") {
+			continue
+		}
+		for at := from; at < to; at += 1 << 20 {
+			part := make([]byte, min(to-at, 1<<20+int64(len(text))))
+			n, _ := memory.ReadAt(part, at) // a part of the address space may have no memory
+			size += n
+			found = found || strings.Contains(string(part[:n]), text)
+		}
+	}
+	return found, size, nil
 }
 
 func requireNoFileWith(t *testing.T, dir, text string) {

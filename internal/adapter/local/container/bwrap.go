@@ -27,7 +27,7 @@ type Bubblewrap struct {
 	Path    string // of bwrap
 	Sizes   bool   // it can limit the size of a tmpfs (since 0.7)
 	Mark    string // name of its processes, by which they are found again
-	Spawner *Spawner
+	Starter Starter
 	Limiter Limiter
 }
 
@@ -35,13 +35,13 @@ type Bubblewrap struct {
 func (w Bubblewrap) Name() string { return "bwrap" }
 
 // FindBubblewrap returns a Bubblewrap if bwrap works on this machine.
-func FindBubblewrap(mark string, spawner *Spawner, limiter Limiter) (Bubblewrap, error) {
+func FindBubblewrap(mark string, starter Starter, limiter Limiter) (Bubblewrap, error) {
 	path, err := exec.LookPath("bwrap")
 	if err != nil {
 		return Bubblewrap{}, fault.New(fault.NotFound, "find bwrap: it is not installed").
 			Hint(`install the bubblewrap package, or use the runtime "namespaces", which has no dependencies`).Cause(err)
 	}
-	w := Bubblewrap{Path: path, Mark: mark, Spawner: spawner, Limiter: limiter, Sizes: true}
+	w := Bubblewrap{Path: path, Mark: mark, Starter: starter, Limiter: limiter, Sizes: true}
 	output, err := w.try()
 	if err != nil {
 		w.Sizes = false
@@ -86,7 +86,7 @@ func (w Bubblewrap) Start(s Spec, out *os.File, onStarted func(Started)) (*Conta
 		}
 	}
 	group := w.Limiter.Create(s.Name, s.CPU, s.Memory, s.Processes)
-	cmd, inner, err := w.run(s, out, func(outer, pid int) {
+	child, inner, err := w.run(s, out, func(outer, pid int) {
 		group.add(pid)
 		onStarted(Started{PIDs: []int{outer, pid}, Cgroups: group.paths()})
 	})
@@ -94,10 +94,10 @@ func (w Bubblewrap) Start(s Spec, out *os.File, onStarted func(Started)) (*Conta
 		group.Remove()
 		return nil, fmt.Errorf("start container %s: %w", s.Name, err)
 	}
-	return &Container{Notes: group.Notes, cmd: cmd, process: inner, pid: inner.Pid, cgroup: group, memory: s.Memory}, nil
+	return &Container{Notes: group.Notes, child: child, process: inner, pid: inner.Pid, cgroup: group, memory: s.Memory}, nil
 }
 
-func (w Bubblewrap) run(s Spec, out *os.File, onStarted func(outer, pid int)) (*exec.Cmd, *os.Process, error) {
+func (w Bubblewrap) run(s Spec, out *os.File, onStarted func(outer, pid int)) (Child, *os.Process, error) {
 	var open []*os.File
 	defer func() {
 		for _, f := range open {
@@ -135,20 +135,20 @@ func (w Bubblewrap) run(s Spec, out *os.File, onStarted func(outer, pid int)) (*
 	// start without a supervisor. What is left waiting is found by its mark; see
 	// FindMarked.
 	cmd.ExtraFiles = []*os.File{args, toInfo, block, unblock, filter}
-	if err := w.Spawner.Start(cmd); err != nil {
+	child, err := w.Starter.Start(cmd)
+	if err != nil {
 		return nil, nil, err
 	}
 	args.Close()
 	filter.Close()
 	toInfo.Close()
 	block.Close()
-	inner, err := w.handshake(s, toArgs, info, unblock, func(pid int) { onStarted(cmd.Process.Pid, pid) })
+	inner, err := w.handshake(s, toArgs, info, unblock, func(pid int) { onStarted(child.PID(), pid) })
 	if err != nil {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		kill(child)
 		return nil, nil, err
 	}
-	return cmd, inner, nil
+	return child, inner, nil
 }
 
 func (w Bubblewrap) command(s Spec, out *os.File) *exec.Cmd {

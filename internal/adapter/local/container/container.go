@@ -6,12 +6,10 @@
 package container
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -19,7 +17,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/slipway-cd/slipway/internal/fault"
-	"github.com/slipway-cd/slipway/internal/sandbox"
 )
 
 // Spec describes a container.
@@ -91,22 +88,21 @@ type Started struct {
 type Container struct {
 	Notes []string // limits that could not be set
 
-	cmd     *exec.Cmd
-	process *os.Process // pid 1 of the container, in this pid namespace
-	pid     int         // of process, which loses it in Wait while others look at the sockets
+	child   Child   // that was started: the program, or bwrap
+	process process // the program
+	pid     int     // of process, in this pid namespace
 	cgroup  *Cgroup
 	memory  int64
 
-	network *network      // nil: the host's
-	status  *json.Decoder // of the process in the network
-	closers []io.Closer   // of the connections to that process
+	network *network    // nil: the host's
+	closers []io.Closer // what ends with the container
 }
 
 // Signal sends a signal to the program. It is ignored if the program has exited.
 func (b *Container) Signal(sig syscall.Signal) {
 	_ = b.process.Signal(sig) // it has exited: see Wait
 	if sig == syscall.SIGKILL {
-		_ = b.cmd.Process.Kill()
+		_ = b.child.Signal(sig)
 	}
 }
 
@@ -130,26 +126,20 @@ func (e Exit) String() string {
 
 // Wait waits for the exit and cleans up. It must be called once.
 func (b *Container) Wait() Exit {
-	reported := b.readExit()
-	_ = b.cmd.Wait() // the process state has the details
+	e := exitOf(b.child.Wait())
 	b.close()
-	e := exitOf(b.cmd.ProcessState)
-	if reported != nil {
-		e = *reported
-	}
 	e.memoryLimit = b.memory
 	e.OOMKilled = b.cgroup.OOMKilled() && e.Signal == syscall.SIGKILL
 	b.cgroup.Remove()
-	_ = b.process.Release()
+	_ = errors.Join(b.process.Release(), b.child.Release())
 	return e
 }
 
-// exitOf returns how a process ended.
-func exitOf(state *os.ProcessState) Exit {
+// exitOf returns how a process ended, of which err is why that is not known.
+func exitOf(status syscall.WaitStatus, err error) Exit {
 	e := Exit{Code: -1}
-	status, ok := state.Sys().(syscall.WaitStatus)
 	switch {
-	case !ok:
+	case err != nil:
 	case status.Signaled():
 		e.Signal = status.Signal()
 	case status.ExitStatus() > 128 && status.ExitStatus() < 128+65:
@@ -160,59 +150,11 @@ func exitOf(state *os.ProcessState) Exit {
 	return e
 }
 
-// readExit waits until the process in the network reports how the container ended.
-// It returns nil if there is no such process, or it was killed.
-func (b *Container) readExit() *Exit {
-	if b.network == nil {
-		return nil
-	}
-	for {
-		var now networkStatus
-		if err := b.status.Decode(&now); err != nil || now.Exit != nil {
-			return now.Exit
-		}
-	}
-}
-
-// close closes the connections to the process in the network.
+// close ends what only the container needed.
 func (b *Container) close() {
 	for _, c := range b.closers {
-		_ = c.Close() // the process is gone
+		_ = c.Close() // the container is gone
 	}
-}
-
-// Spawner starts processes from one thread that never exits. The kernel kills a
-// child with Pdeathsig when the *thread* that started it exits, and the Go
-// runtime may end threads at any time.
-type Spawner struct{ tasks chan func() }
-
-// NewSpawner returns a Spawner, which lasts as long as the process.
-func NewSpawner() *Spawner {
-	s := &Spawner{tasks: make(chan func())}
-	go func() {
-		runtime.LockOSThread()
-		for f := range s.tasks {
-			f()
-		}
-	}()
-	return s
-}
-
-// Start starts the command, with a session keyring of its own.
-func (s *Spawner) Start(cmd *exec.Cmd) error {
-	return s.do(func() error {
-		if err := sandbox.JoinSessionKeyring(); err != nil {
-			return err
-		}
-		return cmd.Start()
-	})
-}
-
-// do calls f on the thread.
-func (s *Spawner) do(f func() error) error {
-	done := make(chan error)
-	s.tasks <- func() { done <- f() }
-	return <-done
 }
 
 // lookPath searches the PATH in env for a program.

@@ -20,28 +20,28 @@ type network struct {
 	turn chan struct{} // holds a value while a request is made
 	conn *net.UnixConn // to the process in it
 	last byte          // number of the last request
+
+	launcher *session // with that process
 }
 
 // newNetwork returns the two ends of the connection between this process and the
 // one in the network.
 func newNetwork() (ours *network, theirs *os.File, err error) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	conn, theirs, err := socketPair("network")
 	if err != nil {
-		return nil, nil, fmt.Errorf("create a pair of sockets: %w", err)
+		return nil, nil, err
 	}
-	own := os.NewFile(uintptr(pair[0]), "network")
-	defer own.Close() // FileConn has copied it
-	theirs = os.NewFile(uintptr(pair[1]), "network")
-	conn, err := net.FileConn(own)
-	if err != nil {
-		theirs.Close()
-		return nil, nil, fmt.Errorf("create a pair of sockets: %w", err)
-	}
-	return &network{turn: make(chan struct{}, 1), conn: conn.(*net.UnixConn)}, theirs, nil
+	return &network{turn: make(chan struct{}, 1), conn: conn}, theirs, nil
 }
 
-// Close ends the connection to the process in the network.
-func (n *network) Close() error { return n.conn.Close() }
+// Close ends the process in the network.
+func (n *network) Close() error {
+	err := n.conn.Close()
+	if n.launcher != nil {
+		n.launcher.end()
+	}
+	return err
+}
 
 // socketTimeout is how long the process in the network may take for a socket.
 const socketTimeout = 2 * time.Second

@@ -17,9 +17,8 @@ import (
 )
 
 // Init is the first process of a container: it sets up the mounts, drops all
-// privileges, and executes the service. Or it is the process that makes a network
-// for one. It does not return. It reads its request from file descriptor 3 and
-// reports errors on 4.
+// privileges, and executes the service. It does not return. It reads its request from
+// file descriptor 3 and reports errors on 4.
 func Init() {
 	// Capabilities and the parent death signal belong to a thread, which must be
 	// the one that calls exec.
@@ -27,7 +26,7 @@ func Init() {
 	request, status := os.NewFile(3, "orders"), os.NewFile(4, "status")
 	syscall.CloseOnExec(3)
 	syscall.CloseOnExec(4)
-	err := setup(request, status)
+	err := setup(request)
 	if err == nil {
 		os.Exit(0) // it was a check
 	}
@@ -36,15 +35,10 @@ func Init() {
 	os.Exit(125)
 }
 
-func setup(request, status *os.File) error {
-	requests := json.NewDecoder(request)
+func setup(request *os.File) error {
 	var o initRequest
-	if err := requests.Decode(&o); err != nil {
+	if err := json.NewDecoder(request).Decode(&o); err != nil {
 		return sandbox.Annotate("read the request (this command is internal to Slipway)", err)
-	}
-	if o.Network != nil {
-		syscall.CloseOnExec(5)
-		return serveNetwork(o, requests, status)
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return sandbox.Annotate("make the mounts private", err)

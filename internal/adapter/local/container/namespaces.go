@@ -22,8 +22,9 @@ import (
 // again in new namespaces, sets up the container, and becomes the service.
 type Namespaces struct {
 	InitArgs []string // arguments that make this program call Init
-	Spawner  *Spawner
+	Starter  Starter
 	Limiter  Limiter
+	As       *User // whom the Starter's process runs as in its user namespace; nil: as this one
 }
 
 // Name is "namespaces".
@@ -33,9 +34,6 @@ func (n Namespaces) Name() string { return "namespaces" }
 type initRequest struct {
 	Spec  Spec `json:"spec"`
 	Check bool `json:"check"` // only check whether mounts are permitted
-
-	Network *networkRequest `json:"network,omitempty"` // make a network, and start this in it
-	Port    int             `json:"port,omitempty"`    // that the service listens on in the network
 }
 
 // Start starts the container. See Runtime.
@@ -47,7 +45,7 @@ func (n Namespaces) Start(s Spec, out *os.File, onStarted func(Started)) (*Conta
 		return nil, err
 	}
 	group := n.Limiter.Create(s.Name, s.CPU, s.Memory, s.Processes)
-	cmd, err := n.run(initRequest{Spec: s}, out, func(pid int) {
+	child, err := n.run(initRequest{Spec: s}, out, func(pid int) {
 		group.add(pid)
 		onStarted(Started{PIDs: []int{pid}, Cgroups: group.paths()})
 	})
@@ -55,7 +53,7 @@ func (n Namespaces) Start(s Spec, out *os.File, onStarted func(Started)) (*Conta
 		group.Remove()
 		return nil, fmt.Errorf("start container %s: %w", s.Name, mountError(err))
 	}
-	return &Container{Notes: group.Notes, cmd: cmd, process: cmd.Process, pid: cmd.Process.Pid, cgroup: group, memory: s.Memory}, nil
+	return &Container{Notes: group.Notes, child: child, process: child, pid: child.PID(), cgroup: group, memory: s.Memory}, nil
 }
 
 // Check returns nil if this machine permits containers, and otherwise an error
@@ -66,15 +64,19 @@ func (n Namespaces) Check() error {
 		return err
 	}
 	defer null.Close()
-	cmd, err := n.run(initRequest{Check: true, Spec: Spec{User: User{UID: 65532, GID: 65532}}}, null, func(int) {})
+	child, err := n.run(initRequest{Check: true, Spec: Spec{User: User{UID: 65532, GID: 65532}}}, null, func(int) {})
 	if err != nil {
 		return sandbox.ExplainForbidden("create a container", err)
 	}
-	return cmd.Wait()
+	defer func() { _ = child.Release() }()
+	if exit := exitOf(child.Wait()); exit != (Exit{}) {
+		return fmt.Errorf("create a container: %s", exit)
+	}
+	return nil
 }
 
 // run starts Init and waits until it has executed the service.
-func (n Namespaces) run(o initRequest, out *os.File, onStarted func(pid int)) (*exec.Cmd, error) {
+func (n Namespaces) run(o initRequest, out *os.File, onStarted func(pid int)) (Child, error) {
 	cmd := n.command(o.Spec, out)
 	requestReader, requestWriter, err := os.Pipe()
 	if err != nil {
@@ -88,18 +90,17 @@ func (n Namespaces) run(o initRequest, out *os.File, onStarted func(pid int)) (*
 	}
 	defer statusReader.Close()
 	cmd.ExtraFiles = []*os.File{requestReader, statusWriter}
-	err = n.Spawner.Start(cmd)
+	child, err := n.Starter.Start(cmd)
 	requestReader.Close()
 	statusWriter.Close()
 	if err != nil {
 		return nil, fmt.Errorf("create namespaces: %w", err)
 	}
-	if err := handshake(cmd.Process.Pid, o, requestWriter, statusReader, onStarted); err != nil {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+	if err := handshake(child.PID(), o, requestWriter, statusReader, onStarted); err != nil {
+		kill(child)
 		return nil, err
 	}
-	return cmd, nil
+	return child, nil
 }
 
 func (n Namespaces) command(s Spec, out *os.File) *exec.Cmd {
@@ -113,8 +114,12 @@ func (n Namespaces) command(s Spec, out *os.File) *exec.Cmd {
 		// One user is mapped: this one to the user of the image. Since it is not
 		// user 0 inside, capabilities survive exec only as ambient ones.
 		attr.Cloneflags |= syscall.CLONE_NEWUSER
-		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: u.UID, HostID: os.Geteuid(), Size: 1}}
-		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: u.GID, HostID: os.Getegid(), Size: 1}}
+		as := User{UID: os.Geteuid(), GID: os.Getegid()}
+		if n.As != nil {
+			as = *n.As
+		}
+		attr.UidMappings = []syscall.SysProcIDMap{{ContainerID: u.UID, HostID: as.UID, Size: 1}}
+		attr.GidMappings = []syscall.SysProcIDMap{{ContainerID: u.GID, HostID: as.GID, Size: 1}}
 		attr.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP}
 		if s.Writable { // an overlay makes a folder that not even its owner may enter
 			attr.AmbientCaps = append(attr.AmbientCaps, unix.CAP_DAC_OVERRIDE)

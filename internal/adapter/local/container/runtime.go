@@ -22,9 +22,9 @@ const (
 // unprivileged user gets bwrap if it works, because more machines permit it, and
 // otherwise namespaces; root gets namespaces, which can switch to the user of the
 // image.
-func SelectRuntime(name, dir string, initArgs []string, spawner *Spawner) (Runtime, error) {
+func SelectRuntime(name, dir string, initArgs []string, starter Starter) (Runtime, error) {
 	root := sandbox.IsRoot()
-	namespaces := Namespaces{InitArgs: initArgs, Spawner: spawner, Limiter: FindLimiter(root)}
+	namespaces := Namespaces{InitArgs: initArgs, Starter: starter, Limiter: FindLimiter(root)}
 	selected, err := selectRuntime(name, dir, namespaces, root)
 	if err != nil {
 		return nil, err
@@ -33,19 +33,19 @@ func SelectRuntime(name, dir string, initArgs []string, spawner *Spawner) (Runti
 }
 
 func selectRuntime(name, dir string, namespaces Namespaces, root bool) (Runtime, error) {
-	spawner, limiter := namespaces.Spawner, namespaces.Limiter
+	starter, limiter := namespaces.Starter, namespaces.Limiter
 	switch name {
 	case RuntimeNamespaces:
 		return namespaces, namespaces.Check()
 	case RuntimeBubblewrap:
-		return FindBubblewrap(ProcessMark(dir), spawner, limiter)
+		return FindBubblewrap(ProcessMark(dir), starter, limiter)
 	case RuntimeAuto:
 	default:
 		return nil, fault.New(fault.Invalid, "unknown runtime %q", name).Hint("use %s", RuntimeNames)
 	}
 	var bwrapErr error
 	if !root {
-		wrap, err := FindBubblewrap(ProcessMark(dir), spawner, limiter)
+		wrap, err := FindBubblewrap(ProcessMark(dir), starter, limiter)
 		if err == nil {
 			return wrap, nil
 		}

@@ -20,7 +20,7 @@ func (b *Container) Sockets() (held map[string]bool, complete bool) {
 // Listeners returns the sockets on which the container takes connections.
 func (b *Container) Listeners() []Listener {
 	if b.network != nil { // no other process is in it
-		return tableListeners("/proc/" + strconv.Itoa(b.cmd.Process.Pid))
+		return tableListeners("/proc/" + strconv.Itoa(b.network.launcher.child.PID()))
 	}
 	held, _ := b.Sockets()
 	return slices.DeleteFunc(Listeners("/proc"), func(l Listener) bool { return !held[l.Socket] })

@@ -4,7 +4,9 @@ package container
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -12,18 +14,19 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/slipway-cd/slipway/internal/sandbox"
 )
 
 // wayOut is pasta, by which a container with a network of its own reaches other
 // hosts.
 type wayOut struct {
-	cmd   *exec.Cmd
+	child Child
 	ended chan struct{}
-	said  bytes.Buffer // read after ended is closed
+	said  []byte // read after ended is closed
 }
+
+// maxSaid is how much of what pasta says is kept, in bytes: the last line is its error.
+const maxSaid = 16 << 10
 
 // findPasta returns the path of pasta, or "". It refuses to work for root.
 func findPasta() string {
@@ -40,28 +43,37 @@ func findPasta() string {
 // wayOutTimeout is how long pasta may take to configure a network.
 const wayOutTimeout = 2 * time.Second
 
-// openWayOut starts pasta for the network of a process, and waits until it has a
-// route.
-func (n networks) openWayOut(helper int) (*wayOut, error) {
+// openWayOut starts pasta for the network of a launcher's process, and waits until it has
+// a route. It ends with that process, whose parent the kernel ends with the supervisor:
+// entering a user namespace has cleared pasta's own parent death signal.
+func (n networks) openWayOut(launcher *session) (*wayOut, error) {
+	helper := launcher.child.PID()
+	said, says, err := os.Pipe()
+	if err != nil {
+		return nil, fmt.Errorf("start pasta: %w", err)
+	}
 	w := &wayOut{ended: make(chan struct{})}
-	w.cmd = &exec.Cmd{
-		Path: n.pasta, Env: []string{}, Dir: "/", Stderr: &w.said,
+	w.child, err = n.namespaces.Starter.Start(&exec.Cmd{
+		Path: n.pasta, Env: []string{}, Dir: "/", Stderr: says,
 		// No port is forwarded, in either direction: requests come by the proxy.
 		Args:        []string{"pasta", "--foreground", "--quiet", "--config-net", "-t", "none", "-u", "none", "-T", "none", "-U", "none", "--no-map-gw", strconv.Itoa(helper)},
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
-	}
-	if err := n.namespaces.Spawner.Start(w.cmd); err != nil {
+	})
+	says.Close()
+	if err != nil {
+		said.Close()
 		return nil, fmt.Errorf("start pasta: %w", err)
 	}
-	go func() {
-		defer close(w.ended)
-		_ = w.cmd.Wait() // what it said tells more
-	}()
+	go w.wait(said)
+	if err := launcher.endWith(w.child.PID()); err != nil {
+		_ = w.Close()
+		return nil, fmt.Errorf("let pasta end with the network: %w", err)
+	}
 	deadline := time.Now().Add(wayOutTimeout)
 	for !hasRoute(helper) {
 		select {
 		case <-w.ended:
-			lines := strings.Split(strings.TrimSpace(w.said.String()), "\n")
+			lines := strings.Split(strings.TrimSpace(string(w.said)), "\n")
 			return nil, fmt.Errorf("pasta exited: %s", lines[len(lines)-1])
 		case <-time.After(5 * time.Millisecond):
 		}
@@ -73,11 +85,20 @@ func (n networks) openWayOut(helper int) (*wayOut, error) {
 	return w, nil
 }
 
+// wait reads what pasta says, to the end of the process.
+func (w *wayOut) wait(said *os.File) {
+	defer close(w.ended)
+	defer said.Close()
+	w.said, _ = io.ReadAll(io.LimitReader(said, maxSaid))
+	_, _ = io.Copy(io.Discard, said)
+	_, _ = w.child.Wait() // what it said tells more
+}
+
 // Close ends it.
 func (w *wayOut) Close() error {
-	err := w.cmd.Process.Kill()
+	err := w.child.Signal(syscall.SIGKILL)
 	<-w.ended
-	return err
+	return errors.Join(err, w.child.Release())
 }
 
 // hasRoute reports whether the network of a process has a route.
@@ -93,23 +114,4 @@ func hasRoute(pid int) bool {
 		}
 	}
 	return false
-}
-
-// dieWith makes this process, and pasta, end with SIGTERM, which the kernel sends
-// when the supervisor dies: entering a user namespace has cleared pasta's own
-// parent death signal.
-func dieWith(pasta int, terminated <-chan os.Signal) {
-	fd := -1
-	if pasta > 0 {
-		if opened, err := unix.PidfdOpen(pasta, 0); err == nil {
-			fd = opened
-		}
-	}
-	go func() {
-		<-terminated
-		if fd >= 0 {
-			_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0) // it has ended
-		}
-		os.Exit(125)
-	}()
 }

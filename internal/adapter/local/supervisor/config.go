@@ -5,6 +5,7 @@ package supervisor
 import (
 	"io"
 	"log"
+	"os"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/local/container"
@@ -26,6 +27,11 @@ type Config struct {
 	MaxLogSize    int64             // size of a replica's log at which it is rotated; default 4 MiB (defaultMaxLogSize)
 	Log           *log.Logger       // default: discarded
 	Now           func() time.Time
+
+	// Show keeps a file open, under a name, in a process that others of this user can
+	// look into, as they can't into this one; default: nowhere. The file is its from then
+	// on. An error loses only what commands can show.
+	Show func(name string, f *os.File) error
 
 	ports  *ports
 	folder *folder // Dir
@@ -49,6 +55,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Log == nil {
 		c.Log = log.New(io.Discard, "", 0)
+	}
+	if c.Show == nil {
+		c.Show = func(_ string, f *os.File) error { return f.Close() }
 	}
 	if c.Now == nil {
 		c.Now = time.Now

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/slipway-cd/slipway/internal/adapter/local/container"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -48,49 +49,90 @@ func Instances(proc string) []Instance {
 	return found
 }
 
-// examine returns the supervisor that a process is, if it is one of this user.
+// examine returns the supervisor that a process is, if it is one of this user. Supervisors
+// are closed to others of their user: what is asked here are files of /proc that all may
+// read.
 func examine(proc string, pid int) (s Instance, ok bool) {
-	dir := filepath.Join(proc, strconv.Itoa(pid))
-	info, err := os.Stat(dir)
-	if err != nil {
-		return s, false
-	}
-	if owner, ok := info.Sys().(*syscall.Stat_t); !ok || int(owner.Uid) != os.Geteuid() {
-		return s, false
-	}
-	line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
-	if err != nil {
-		return s, false
-	}
-	args := strings.Split(string(line), "\x00")
+	args := commandLine(proc, pid)
 	i := slices.Index(args, "--dir")
-	if len(args) < 2 || args[0] != processTitle || args[1] != processCommand || i < 0 || i+1 >= len(args) || !sameNamespace(proc, dir) {
+	if len(args) < 2 || args[0] != processTitle || args[1] != processCommand || i < 0 || i+1 >= len(args) || !isOurs(proc, pid) {
 		return s, false
 	}
 	s = Instance{PID: pid, Dir: args[i+1], State: State{Environments: map[string]EnvironmentState{}}}
 	if s.Started, ok = startTime(pid); !ok {
 		return s, false
 	}
-	s.readFiles(dir)
+	s.readFiles(proc)
 	return s, true
 }
 
-// sameNamespace reports whether a process is in this one's process namespace, rather
-// than in a container, whose commands see it.
-func sameNamespace(proc, dir string) bool {
-	ours, err := os.Readlink(filepath.Join(proc, "self/ns/pid"))
-	if err != nil {
-		return true
-	}
-	theirs, err := os.Readlink(filepath.Join(dir, "ns/pid"))
-	return err == nil && ours == theirs
+// commandLine returns the arguments of a process.
+func commandLine(proc string, pid int) []string {
+	line, _ := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "cmdline")) // it has exited
+	return strings.Split(string(line), "\x00")
 }
 
-// readFiles finds the open files of the supervisor that show where its folder is, and
-// what it runs.
-func (s *Instance) readFiles(process string) {
-	files, _ := filepath.Glob(filepath.Join(process, "fd/*")) // the pattern is well-formed
-	known := false
+// isOurs reports whether a process is of this user, and in this process namespace, rather
+// than in a container, whose commands see it.
+func isOurs(proc string, pid int) bool {
+	raw, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "status"))
+	if err != nil {
+		return false
+	}
+	owned, here := false, true
+	for line := range strings.Lines(string(raw)) {
+		key, value, _ := strings.Cut(line, ":")
+		switch fields := strings.Fields(value); key {
+		case "Uid": // real, effective, saved, of the file system
+			owned = len(fields) > 1 && fields[1] == strconv.Itoa(os.Geteuid())
+		case "NSpid": // in each namespace from this one on
+			here = len(fields) == 1
+		}
+	}
+	return owned && here
+}
+
+// launcherOf returns the process that starts containers for a supervisor, which holds the
+// files that it shows; 0: none.
+func launcherOf(proc string, supervisor int) int {
+	entries, _ := os.ReadDir(proc) // without it no process is found
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		args := commandLine(proc, pid)
+		if len(args) < 2 || args[0] != processTitle || args[1] != container.LaunchCommand {
+			continue
+		}
+		if stat := statFields(proc, pid); len(stat) > 1 && stat[1] == strconv.Itoa(supervisor) {
+			return pid
+		}
+	}
+	return 0
+}
+
+// readFiles finds the open files of the supervisor, or those that it shows, which tell
+// where its folder is, and what it runs.
+func (s *Instance) readFiles(proc string) {
+	known := s.readFilesOf(proc, s.PID)
+	if !known {
+		known = s.readFilesOf(proc, launcherOf(proc, s.PID))
+	}
+	if !known && !s.Removed { // of an earlier version
+		dir := s.Dir
+		if s.MovedTo != "" {
+			dir = s.MovedTo
+		}
+		if state, err := ReadState(dir); err == nil {
+			s.State = state
+		}
+	}
+}
+
+// readFilesOf reads those of one process; known is true if what it runs is among them.
+func (s *Instance) readFilesOf(proc string, pid int) (known bool) {
+	files, _ := filepath.Glob(filepath.Join(proc, strconv.Itoa(pid), "fd/*")) // the pattern is well-formed
 	for _, file := range files {
 		to, err := os.Readlink(file)
 		if err != nil {
@@ -104,15 +146,7 @@ func (s *Instance) readFiles(process string) {
 			known = err == nil && json.Unmarshal(raw, &s.State) == nil
 		}
 	}
-	if !known && !s.Removed { // of an earlier version
-		dir := s.Dir
-		if s.MovedTo != "" {
-			dir = s.MovedTo
-		}
-		if state, err := ReadState(dir); err == nil {
-			s.State = state
-		}
-	}
+	return known
 }
 
 // maxStop is how long a supervisor may take to exit: for requests in flight, and then
@@ -147,13 +181,19 @@ func (s Instance) Stop(ctx context.Context) error {
 // describeProcess describes a supervisor of this user that holds what is needed here.
 func describeProcess(proc string, pid int) string {
 	s, ok := examine(proc, pid)
-	switch {
-	case !ok:
+	if !ok {
 		return ""
-	case s.Removed:
-		return fmt.Sprintf("supervisor %d of %s, which was removed; `slipway down --all` ends it", pid, s.Dir)
-	case s.MovedTo != "":
-		return fmt.Sprintf("supervisor %d of %s, which was moved to %s; `slipway down --all` ends it", pid, s.Dir, s.MovedTo)
 	}
-	return fmt.Sprintf("supervisor %d of %s", pid, s.Dir)
+	return s.String()
+}
+
+// String describes the supervisor, with how to end one that has lost its folder.
+func (s Instance) String() string {
+	switch {
+	case s.Removed:
+		return fmt.Sprintf("supervisor %d of %s, which was removed; `slipway down --all` ends it", s.PID, s.Dir)
+	case s.MovedTo != "":
+		return fmt.Sprintf("supervisor %d of %s, which was moved to %s; `slipway down --all` ends it", s.PID, s.Dir, s.MovedTo)
+	}
+	return fmt.Sprintf("supervisor %d of %s", s.PID, s.Dir)
 }

@@ -3,6 +3,7 @@
 package supervisor
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -126,20 +127,19 @@ func waitExit(ctx context.Context, fd int) error {
 
 // startTime returns the start time of a process. It reports false for a zombie.
 func startTime(pid int) (string, bool) {
-	raw, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return "", false
-	}
-	// The name in parentheses may contain anything: start after the last one.
-	i := strings.LastIndexByte(string(raw), ')')
-	if i < 0 {
-		return "", false
-	}
-	fields := strings.Fields(string(raw)[i+1:])
+	fields := statFields("/proc", pid)
 	if len(fields) < 20 || fields[0] == "Z" {
 		return "", false
 	}
 	return fields[19], true
+}
+
+// statFields returns what the kernel tells about a process: its state, its parent and so
+// on, as in proc(5) from the third field on.
+func statFields(proc string, pid int) []string {
+	raw, _ := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "stat")) // it has exited
+	// The name in parentheses may contain anything: start after the last one.
+	return strings.Fields(string(raw[bytes.LastIndexByte(raw, ')')+1:]))
 }
 
 func bootID() string {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
@@ -32,6 +33,9 @@ func Run(ctx context.Context, cfg Config, ready func()) error {
 	}
 	defer lock.Close()
 	cfg.folder = &folder{dir: cfg.Dir, lock: lock}
+	if shown, err := os.Open("/proc/self/fd/" + strconv.Itoa(int(lock.Fd()))); err == nil { // opened again, it holds no lock
+		_ = cfg.Show(lockFile, shown)
+	}
 	if cfg.token, err = probetoken.Ensure(cfg.Dir); err != nil {
 		return fmt.Errorf("create the token of probes: %w", err)
 	}

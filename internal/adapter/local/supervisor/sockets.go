@@ -15,7 +15,27 @@ import (
 // findListener describes the process that listens on a port: "process 123
 // (nginx)". It returns "" if the process cannot be found, for example because it
 // belongs to another user.
-func findListener(proc string, n int) string { return findHolder(proc, listeners(proc, n)) }
+func findListener(proc string, n int) string {
+	open := listeners(proc, n)
+	who := findHolder(proc, open)
+	if who == "" && len(open) > 0 {
+		who = findSupervisor(proc, n)
+	}
+	return who
+}
+
+// findSupervisor describes the other supervisor of this user that serves an environment on
+// the port: its open files are closed to others.
+func findSupervisor(proc string, n int) string {
+	for _, s := range Instances(proc) {
+		for _, e := range s.State.Environments {
+			if e.Port == n && e.ShouldRun() && s.PID != os.Getpid() {
+				return s.String()
+			}
+		}
+	}
+	return ""
+}
 
 // listeners returns the sockets ("socket:[123]") that take connections to the
 // port on 127.0.0.1.

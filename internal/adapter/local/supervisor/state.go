@@ -94,13 +94,14 @@ type store struct {
 	dir   string
 	check func() error // why nothing can be saved; nil: not known
 
-	mu        sync.Mutex
-	state     State
-	published *os.File // see publish
+	show func(name string, f *os.File) error // see Config.Show
+
+	mu    sync.Mutex
+	state State
 }
 
 func newStore(cfg *Config, state State) *store {
-	s := &store{dir: cfg.Dir, check: cfg.folder.check, state: state}
+	s := &store{dir: cfg.Dir, check: cfg.folder.check, show: cfg.Show, state: state}
 	s.publish()
 	return s
 }
@@ -113,7 +114,7 @@ const memoryFile = "slipway-supervisor-state"
 // An error loses only what commands can show.
 func (s *store) publish() {
 	raw, err := json.Marshal(s.state)
-	if err != nil {
+	if err != nil || s.show == nil {
 		return
 	}
 	fd, err := unix.MemfdCreate(memoryFile, unix.MFD_CLOEXEC)
@@ -125,10 +126,7 @@ func (s *store) publish() {
 		next.Close()
 		return
 	}
-	if s.published != nil {
-		s.published.Close()
-	}
-	s.published = next
+	_ = s.show(memoryFile, next)
 }
 
 // set changes the state in memory. The caller holds mu.
