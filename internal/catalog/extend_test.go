@@ -37,7 +37,7 @@ func TestDefault_RefusesUnknownKinds(t *testing.T) {
 		"notifier":       {notifier, "available: chat, sns, webhook"},
 		"builder":        {builder, "available: dockerfile, go"},
 		"scanner":        {scanner, "available: grype, trivy"},
-		"model registry": {registry, "available: embedded, mlflow"},
+		"model registry": {registry, "available: embedded, mlflow, sagemaker"},
 		"job runner":     {runner, "available: kubernetes, local"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/anchore"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/objects"
+	"github.com/slipway-cd/slipway/internal/adapter/aws/sagemaker/registry"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/sns"
 	"github.com/slipway-cd/slipway/internal/adapter/bucket"
 	"github.com/slipway-cd/slipway/internal/adapter/buildkit"
@@ -66,6 +67,7 @@ func Default() extension.Set {
 		ModelRegistries: []extension.ModelRegistry{
 			sqlite.ModelRegistry(),
 			mlflow.Extension(),
+			registry.Extension(),
 		},
 		JobRunners: []extension.JobRunner{
 			process.Extension(),

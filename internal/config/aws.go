@@ -37,6 +37,7 @@ func (p *Project) AWSOf(env delivery.Environment) extension.AWS {
 // resolveAWS gives the sections that are in AWS the account, the region and the role of
 // their environments.
 func (d *decoder) resolveAWS() {
+	d.resolveRegistryAWS()
 	for _, name := range slices.Sorted(maps.Keys(d.project.Environments)) {
 		e := d.project.Environments[name]
 		user, ok := e.Target.Section.(extension.AWSUser)
@@ -56,6 +57,22 @@ func (d *decoder) resolveAWS() {
 		e.Target.Location = location
 		d.project.Environments[name] = e
 	}
+}
+
+// resolveRegistryAWS gives a model registry that is in AWS the project's account and
+// region.
+func (d *decoder) resolveRegistryAWS() {
+	if d.project.Model == nil {
+		return
+	}
+	user, ok := d.project.Model.Registry.Section.(extension.AWSUser)
+	if !ok {
+		return
+	}
+	if d.project.AWS.Region == "" {
+		d.addError("model.registry", "add aws: {region: ...}", "model.registry: the region of AWS is not set")
+	}
+	user.UseAWS(extension.AWS{Account: d.project.AWS.Account, Region: d.project.AWS.Region})
 }
 
 func (d *decoder) validateAWS() {

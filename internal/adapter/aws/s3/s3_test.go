@@ -187,3 +187,19 @@ func TestClient_Unpack(t *testing.T) {
 		t.Errorf("%q, %v", text, err)
 	}
 }
+
+func TestClient_ReadTooLarge(t *testing.T) {
+	l, c := newClient(t, extension.AWS{Region: awstest.Region})
+	if _, err := l.PutObject(bucket, "large", []byte("12345")); err != nil {
+		t.Fatal(err)
+	}
+	if raw, err := c.Read(t.Context(), object("large"), 5); err != nil || string(raw) != "12345" {
+		t.Errorf("%q, %v", raw, err)
+	}
+	if _, err := c.Read(t.Context(), object("large"), 4); !fault.Is(err, fault.Exhausted) {
+		t.Errorf("error = %v, want %s", err, fault.Exhausted)
+	}
+	if _, err := c.Read(t.Context(), object("absent"), 4); !fault.Is(err, fault.NotFound) {
+		t.Errorf("error = %v, want %s", err, fault.NotFound)
+	}
+}

@@ -1,0 +1,101 @@
+package registry
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/slipway-cd/slipway/internal/adapter/aws/s3"
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+// storeArchive puts the artifact's files into S3 as model.tar.gz, for those who read the
+// registry with AWS's own tools, and returns its URI. Slipway itself never reads it.
+func (r *Registry) storeArchive(ctx context.Context, c *client, ref delivery.ModelRef) (string, error) {
+	if r.config.Artifacts == nil {
+		return "", nil
+	}
+	uri := fmt.Sprintf("%s/%s/models/%s/model.tar.gz", r.config.Storage, ref.Group, ref.Digest.Hex())
+	at, err := s3.Parse(uri)
+	if err != nil {
+		return "", err
+	}
+	if _, err := c.objects.client.Stat(ctx, at); err == nil {
+		return uri, nil
+	} else if !fault.Is(err, fault.NotFound) {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(r.config.Scratch, "model-")
+	if err != nil {
+		return "", fmt.Errorf("create a folder for the archive of %s: %w", ref.Group, err)
+	}
+	defer os.RemoveAll(dir)
+	files := filepath.Join(dir, "files")
+	if err := r.config.Artifacts.Fetch(ctx, ref, files); err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "model.tar.gz")
+	size, err := pack(ctx, files, path)
+	if err != nil {
+		return "", fmt.Errorf("pack the files of %s: %w", ref.Group, err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	return uri, c.objects.put(ctx, uri, f, size)
+}
+
+// pack writes the regular files below dir as tar.gz: sorted, without times or owners, so
+// that the same files are the same archive.
+func pack(ctx context.Context, dir, path string) (size int64, err error) {
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	z := gzip.NewWriter(out)
+	archive := tar.NewWriter(z)
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		return add(archive, filepath.ToSlash(name), path)
+	})
+	if err := errors.Join(err, archive.Close(), z.Close()); err != nil {
+		return 0, err
+	}
+	return out.Seek(0, io.SeekCurrent)
+}
+
+func add(archive *tar.Writer, name, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if err := archive.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: info.Size(), Typeflag: tar.TypeReg}); err != nil {
+		return err
+	}
+	_, err = io.Copy(archive, f)
+	return err
+}
