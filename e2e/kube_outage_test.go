@@ -113,6 +113,7 @@ func (h *clusterProject) testFieldConflict() {
 func (h *clusterProject) testConcurrentRuns() {
 	other := h.cloneElsewhere("beside")
 	other.runTool("cp", "-a", h.home, other.home)
+	other.env = append(other.env, "SLIPWAY_HOME="+other.home) // it is a copy
 	h.edit("k8s/tiny.yaml", `ROUND: "2"`, "ROUND: here")
 	h.commit("from here")
 	other.edit("k8s/tiny.yaml", `ROUND: "2"`, "ROUND: there")

@@ -33,7 +33,7 @@ func stored(t *testing.T, commit string) *project {
 	p.must(os.RemoveAll(storedBase)) // of a test that was killed
 	p.base, p.dir, p.trainingLog = storedBase, filepath.Join(storedBase, "repo"), filepath.Join(storedBase, "trainings")
 	p.home = filepath.Join(p.dir, ".slipway")
-	p.env = append(p.env, "E2E_SIDE="+p.trainingLog, "E2E_TOKEN=none")
+	p.env = append(p.env, "E2E_SIDE="+p.trainingLog, "E2E_TOKEN=none", "SLIPWAY_HOME="+p.home) // it came in an archive
 	f, err := os.Open("testdata/stored/state-" + commit + ".tar.zst")
 	p.must(err)
 	defer f.Close()

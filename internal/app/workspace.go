@@ -37,7 +37,7 @@ type Workspace struct {
 
 // findWorkspace looks for slipway.yaml in the folder of the command and those above it.
 // One that another user may have put there, or a state folder that came with the
-// repository, is fault.Denied.
+// repository or an archive, is fault.Denied.
 func (a *App) findWorkspace(ctx context.Context) (Workspace, error) {
 	w, err := a.locateWorkspace()
 	if err == nil {
@@ -45,6 +45,9 @@ func (a *App) findWorkspace(ctx context.Context) (Workspace, error) {
 	}
 	if err == nil {
 		err = a.checkUntracked(ctx, w)
+	}
+	if err == nil {
+		err = a.checkOrigin(ctx, w)
 	}
 	return w, err
 }
@@ -65,7 +68,7 @@ func (a *App) locateWorkspace() (Workspace, error) {
 }
 
 func (a *App) workspaceAt(dir string) (Workspace, error) {
-	home := filepath.Join(dir, ".slipway")
+	home := filepath.Join(dir, stateFolder)
 	if h, ok := a.getenv("SLIPWAY_HOME"); ok && h != "" {
 		abs, err := filepath.Abs(h)
 		if err != nil {
@@ -76,6 +79,9 @@ func (a *App) workspaceAt(dir string) (Workspace, error) {
 	return Workspace{Repository: dir, Home: home}, nil
 }
 
+// stateFolder is where the state is beside slipway.yaml.
+const stateFolder = ".slipway"
+
 // ignoreAll is the .gitignore of the state folder.
 const ignoreAll = "*\n"
 
@@ -84,6 +90,9 @@ const ignoreAll = "*\n"
 // checkouts in it: for them the nearest file counts, for git the outermost.
 func prepareHome(home string) error {
 	err := makePrivate(home)
+	if err == nil {
+		err = markOrigin(home)
+	}
 	if err == nil {
 		err = writeIfAbsent(filepath.Join(home, ".gitignore"), ignoreAll)
 	}
