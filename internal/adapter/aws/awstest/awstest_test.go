@@ -28,8 +28,14 @@ type lab struct {
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
+	return newLabWith(t, awstest.Config{})
+}
+
+func newLabWith(t *testing.T, config awstest.Config) *lab {
+	t.Helper()
 	l := &lab{now: time.Now()}
-	l.Lab = awstest.Start(t, awstest.Config{Clock: func() time.Time { return l.now }})
+	config.Clock = func() time.Time { return l.now }
+	l.Lab = awstest.Start(t, config)
 	l.config = aws.Config{Region: awstest.Region, HTTPClient: l.Client, Retryer: func() aws.Retryer { return aws.NopRetryer{} }}
 	l.as(l.AddUser("alice"))
 	return l

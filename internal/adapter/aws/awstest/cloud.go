@@ -26,6 +26,10 @@ type Config struct {
 	Account string           // twelve digits
 	Region  string           // the only one
 	Clock   func() time.Time // AWS's, by default this machine's
+
+	// MetricsClock is CloudWatch's, by default Clock: with one of its own, hours of alarms
+	// take a moment, and signatures stay valid.
+	MetricsClock func() time.Time
 }
 
 // Cloud is the state of one account in one region. It is safe for concurrent use.
@@ -33,6 +37,7 @@ type Cloud struct {
 	Account, Region string
 
 	clock    func() time.Time
+	metered  func() time.Time // CloudWatch's clock
 	services map[string]*model.Service
 	handlers map[string]map[string]handler // by service and operation
 
@@ -51,6 +56,8 @@ type Cloud struct {
 	ml        sagemakerState
 	buckets   map[string]*Bucket
 	logGroups map[string]*LogGroup
+	metrics   metrics // of CloudWatch
+	buses     buses
 }
 
 // handler carries an operation out, with c.mu held. What it returns is encoded as the
@@ -67,6 +74,7 @@ func New(config Config) (*Cloud, error) {
 		Account: config.Account, Region: config.Region, clock: config.Clock, services: services,
 		principals: map[string]Principal{}, roles: map[string]Role{}, clusters: map[string]*Cluster{}, topics: map[string]*Topic{}, repos: map[string]*Repository{}, passwords: map[string]time.Time{},
 		buckets: map[string]*Bucket{}, logGroups: map[string]*LogGroup{},
+		metrics: metrics{alarms: map[string]*alarm{}, datapoints: map[string][]datapoint{}}, buses: buses{events: map[string][]Event{}},
 	}
 	if c.Account == "" {
 		c.Account = Account
@@ -77,12 +85,17 @@ func New(config Config) (*Cloud, error) {
 	if c.clock == nil {
 		c.clock = time.Now
 	}
+	if c.metered = config.MetricsClock; c.metered == nil {
+		c.metered = c.clock
+	}
 	c.ml = newSagemakerState()
 	c.handlers = map[string]map[string]handler{
 		"sts": c.sts(), "ecr": c.ecr(), "eks": c.eks(), "sns": c.sns(),
-		"sagemaker": c.sagemaker(),
-		"s3":        c.s3(),
-		"logs":      c.logs(),
+		"sagemaker":  c.sagemaker(),
+		"s3":         c.s3(),
+		"logs":       c.logs(),
+		"cloudwatch": c.cloudwatch(),
+		"events":     c.events(),
 	}
 	for service, operations := range c.handlers {
 		for name := range operations {

@@ -21,6 +21,11 @@ func decode(s *model.Service, r *http.Request, body []byte) (model.Operation, ma
 		return decodeQuery(s, r, body)
 	case "rest-json":
 		return decodeREST(s, r, body)
+	case "smithy-rpc-v2-cbor": // AWS has JSON for the same service, too
+		if speaksCBOR(r) {
+			return decodeCBOR(s, r, body)
+		}
+		return decodeJSON(s, r, body)
 	}
 	return model.Operation{}, nil, fmt.Errorf("awstest cannot read the protocol %s of %s", s.Metadata.Protocol, s.Name)
 }

@@ -23,7 +23,8 @@ type response struct {
 
 // encode writes what a handler returned as the operation's output. The model checks
 // it, too: a fake that sends what AWS never sends proves nothing.
-func encode(s *model.Service, op model.Operation, out any, id string) (response, error) {
+func encode(s *model.Service, call *Call, out any, id string) (response, error) {
+	op := call.Operation
 	text, err := json.Marshal(out)
 	if err != nil {
 		return response{}, err
@@ -36,6 +37,9 @@ func encode(s *model.Service, op model.Operation, out any, id string) (response,
 		if wrong := s.Validate("$", op.Output.Shape, any(members)); len(wrong) > 0 {
 			return response{}, fmt.Errorf("awstest would send %s.%s what AWS's model does not have: %s", s.Name, op.Name, strings.Join(wrong, "; "))
 		}
+	}
+	if speaksCBOR(call.Request) {
+		return encodeCBOR(s, op, members, id)
 	}
 	h := http.Header{"X-Amzn-Requestid": {id}}
 	if s.Metadata.Protocol == "query" {
@@ -52,7 +56,7 @@ func encode(s *model.Service, op model.Operation, out any, id string) (response,
 }
 
 func contentType(s *model.Service) string {
-	if s.Metadata.Protocol == "json" {
+	if s.Metadata.TargetPrefix != "" {
 		return "application/x-amz-json-" + s.Metadata.JSONVersion
 	}
 	return "application/json"
@@ -136,13 +140,16 @@ func writeXML(b *bytes.Buffer, s *model.Service, name string, v any) {
 }
 
 // encodeError writes an error in the form of the service's protocol.
-func encodeError(s *model.Service, op model.Operation, e *Error, id string) response {
+func encodeError(s *model.Service, call *Call, e *Error, id string) response {
 	status := e.Status
-	if known, ok := s.ErrorStatus(op, e.Code); ok && status == 0 {
+	if known, ok := s.ErrorStatus(call.Operation, e.Code); ok && status == 0 {
 		status = known
 	}
 	if status == 0 {
 		status = http.StatusBadRequest
+	}
+	if speaksCBOR(call.Request) {
+		return encodeCBORError(s, status, e, id)
 	}
 	h := http.Header{"X-Amzn-Requestid": {id}}
 	if s.Metadata.Protocol != "query" {

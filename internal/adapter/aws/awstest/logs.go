@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // LogGroup is a group of CloudWatch Logs.
@@ -138,6 +139,9 @@ func (c *Cloud) createLogStream(call *Call) (any, error) {
 const (
 	maxLogBatch   = 1 << 20 // bytes, with eventOverhead for each event
 	eventOverhead = 26
+	maxLogSpan    = 24 * time.Hour
+	maxLogAge     = 14 * 24 * time.Hour
+	maxLogAhead   = 2 * time.Hour
 )
 
 func (c *Cloud) putLogEvents(call *Call) (any, error) {
@@ -155,12 +159,28 @@ func (c *Cloud) putLogEvents(call *Call) (any, error) {
 		}
 		before = e.Timestamp
 	}
-	s := g.stream(in.LogStreamName, c.millis())
-	for _, e := range in.LogEvents {
+	if n := len(in.LogEvents); time.Duration(in.LogEvents[n-1].Timestamp-in.LogEvents[0].Timestamp)*time.Millisecond > maxLogSpan {
+		return nil, refuse("InvalidParameterException", "The batch of log events in a single PutLogEvents request cannot span more than 24 hours.")
+	}
+	s, rejected := g.stream(in.LogStreamName, c.millis()), map[string]any{}
+	for i, e := range in.LogEvents {
+		if age := time.Duration(c.millis()-e.Timestamp) * time.Millisecond; age > maxLogAge {
+			rejected["tooOldLogEventEndIndex"] = i + 1
+			continue
+		} else if age < -maxLogAhead {
+			if _, known := rejected["tooNewLogEventStartIndex"]; !known {
+				rejected["tooNewLogEventStartIndex"] = i
+			}
+			continue
+		}
 		s.events = append(s.events, logEvent{e.Timestamp, c.millis(), e.Message})
 	}
 	slices.SortStableFunc(s.events, func(a, b logEvent) int { return int(a.at - b.at) })
-	return map[string]any{"nextSequenceToken": "unused"}, nil
+	out := map[string]any{"nextSequenceToken": "unused"}
+	if len(rejected) > 0 {
+		out["rejectedLogEventsInfo"] = rejected
+	}
+	return out, nil
 }
 
 func (c *Cloud) describeLogStreams(call *Call) (any, error) {

@@ -40,10 +40,10 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	call, out, fault, err := c.carryOut(r.Context(), s, r, body)
 	var res response
 	if err == nil {
-		res, err = encode(s, call.Operation, out, id)
+		res, err = encode(s, call, out, id)
 	}
 	if err != nil {
-		res = encodeError(s, call.Operation, errorOf(err), id)
+		res = encodeError(s, call, errorOf(err), id)
 	}
 	if fault == ResponseLost {
 		panic(http.ErrAbortHandler) // the work is done; the connection breaks
