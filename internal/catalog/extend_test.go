@@ -34,7 +34,7 @@ func TestDefault_RefusesUnknownKinds(t *testing.T) {
 		hint string
 	}{
 		"target":         {target, `did you mean "kubernetes"?`},
-		"notifier":       {notifier, "available: chat, sns, webhook"},
+		"notifier":       {notifier, "available: chat, eventbridge, sns, webhook"},
 		"builder":        {builder, "available: dockerfile, go"},
 		"scanner":        {scanner, "available: grype, trivy"},
 		"model registry": {registry, "available: embedded, mlflow, sagemaker"},
@@ -142,7 +142,7 @@ func TestExtension_CostsOneFolderAndOneLine(t *testing.T) {
 		`notify[0]: unknown key "pagr"`,
 		`notify[0].pager: invalid number "x"`,
 		`notify[0]: missing key "token"`,
-		"notify[0]: set exactly one of pager, webhook, chat or sns",
+		"notify[0]: set exactly one of pager, webhook, chat, sns or eventbridge",
 		"notify[0].urgency: only valid with pager",
 	} {
 		if i >= len(out.Mistakes) || !strings.Contains(out.Mistakes[i], want) {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/slipway-cd/slipway/internal/adapter/anchore"
+	"github.com/slipway-cd/slipway/internal/adapter/aws/eventbridge"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/objects"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/sagemaker/registry"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/sns"
@@ -55,6 +56,7 @@ func Default() extension.Set {
 			webhook.Extension(),
 			shoutrrr.Extension(),
 			sns.Extension(),
+			eventbridge.Extension(),
 		},
 		Builders: []extension.Builder{
 			ko.Extension(),

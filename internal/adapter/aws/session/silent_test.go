@@ -24,6 +24,7 @@ func TestSession_SilentServer(t *testing.T) {
 		}
 		return silenttest.Calls{
 			"Session.Check":   s.Check,
+			"Session.Call":    func(ctx context.Context) error { return s.Call(ctx, logsAPI, "DescribeLogStreams", struct{}{}, nil) },
 			"Session.Explain": func(ctx context.Context) error { return s.Explain(ctx, "list images", errors.New("why")) },
 			"assumer.Retrieve": func(ctx context.Context) error {
 				_, err := s.Config.Credentials.Retrieve(ctx)
