@@ -35,6 +35,9 @@ type Dependencies struct {
 	Deployments port.DeploymentStore
 	Approvals   port.ApprovalStore
 
+	Monitors   step.Monitors // nil: no metrics are published
+	LogStreams LogStreams    // nil: none are written
+
 	Source      port.Source
 	Steps       map[step.Kind]step.Step
 	Targets     map[string]port.Target
@@ -54,6 +57,9 @@ type Dependencies struct {
 	CheckBox      func(ctx context.Context) error // why this machine can't run commands in a box; nil: it can
 	Close         func() error
 }
+
+// LogStreams find the streams of a log group.
+type LogStreams func(at extension.AWS, group string) port.LogStreams
 
 // Factory creates the dependencies for a workspace. It is cheap: slow parts start when
 // they are first used.

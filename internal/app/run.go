@@ -31,6 +31,8 @@ func (s *session) execute(ctx context.Context, do func() (record.Run, error)) (R
 		return RunReport{}, err
 	}
 	s.engine.Announce = news.announce
+	told := s.startTelemetry()
+	defer told.Close()
 	defer s.useCache(ctx)()
 	s.recoverTargets(ctx)
 	r, err := do()

@@ -54,6 +54,7 @@ var rules = []rule{
 	{"internal/step", withTools("internal/port"), "the contract imports words and ports only"},
 	{"internal/step/", stepMay, stepWhy}, // every folder that is not listed is a step
 	{"internal/step/probe", withTools("internal/extension", "internal/port", "internal/step", "internal/gate"), "shared helpers may not import a step"},
+	{"internal/step/alarm", withTools("internal/port", "internal/step", "internal/step/bake"), "shared helpers may not import a step"},
 	{"internal/step/bake", withTools("internal/port", "internal/step"), "shared helpers may not import a step"},
 	{"internal/step/history", withTools("internal/anchor", "internal/port", "internal/step"), "shared helpers may not import a step"},
 	{"internal/step/rollout", withTools("internal/extension", "internal/port", "internal/step", "internal/step/history", "internal/step/probe"), "shared helpers may not import a step"},
@@ -101,7 +102,7 @@ var rules = []rule{
 	{"internal/arch", []string{"internal/arch/*"}, "the rules stand alone"},
 }
 
-var stepMay = withTools("internal/extension", "internal/ocilayout", "internal/port", "internal/step", "internal/step/bake", "internal/step/canary", "internal/step/digest", "internal/step/history", "internal/step/job", "internal/step/probe", "internal/step/rollout", "internal/step/trust", "internal/step/venv", "internal/provenance", "internal/gate")
+var stepMay = withTools("internal/extension", "internal/ocilayout", "internal/port", "internal/step", "internal/step/alarm", "internal/step/bake", "internal/step/canary", "internal/step/digest", "internal/step/history", "internal/step/job", "internal/step/probe", "internal/step/rollout", "internal/step/trust", "internal/step/venv", "internal/provenance", "internal/gate")
 
 const stepWhy = "a step imports its contract and ports; never another step, an adapter or an SDK"
 

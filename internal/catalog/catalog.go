@@ -65,6 +65,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	ports.Signers, ports.Signatures = signer, signer
 	ports.Releases, ports.Deployments, ports.Approvals = store.Releases(), store.Deployments(), store.Approvals()
 	ports.Log = store.Log()
+	ports.Monitors = new(monitors).find
 	ports.ContainsSecret, ports.Version = redact.FromEnviron(os.Environ()).Contains, version
 	steps := map[step.Kind]step.Step{}
 	for _, s := range set.Steps {
@@ -74,6 +75,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 		Runs: store.Runs(), Owners: store.Owners(), Log: ports.Log, Shared: state, Blobs: kept, Files: runFiles(state, w.Project), Cache: store.Cache(), Outbox: store.Outbox(),
 		Models: ports.Models, Artifacts: ports.Artifacts, Images: ports.Images, Releases: ports.Releases, Deployments: ports.Deployments, Approvals: ports.Approvals,
 		Source: git.Source{Dir: w.Repository, Also: w.Also}, Steps: steps, Targets: ports.Targets, Unused: slices.Concat(unusedListers(ports.Builders), unusedListers(ports.Targets)),
+		Monitors: ports.Monitors, LogStreams: logStreams(),
 		Reference: registry.Reference, Shutdown: stops, CheckBox: commands.CheckBox, Trust: trust.Verifier{Attestations: registry, Signatures: signer},
 		GenerateKey: sigstore.Generate, CopyRecords: store.Copy, Maintenance: store.Maintenance(),
 		Close: func() error { return errors.Join(closers(), closeRecords()) },

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/extension"
@@ -13,6 +14,8 @@ import (
 type AWS struct {
 	Account string `yaml:"account" jsonschema_description:"Account, twelve digits in quotes. Credentials of another one are refused before anything is written. Default: whichever the credentials are of."`
 	Region  string `yaml:"region" jsonschema_description:"Region. The variable AWS_REGION does not count."`
+	Metrics string `yaml:"metrics" json:",omitempty" jsonschema_description:"Namespace of CloudWatch in which each run publishes its metrics. Default: none are published."`
+	Logs    string `yaml:"logs" json:",omitempty" jsonschema_description:"Log group of CloudWatch Logs in which each run writes a stream ENVIRONMENT/RUN. It must exist. Default: none is written."`
 }
 
 // EnvironmentAWS is what an environment changes in where it is in AWS.
@@ -23,9 +26,11 @@ type EnvironmentAWS struct {
 }
 
 const (
-	accountPattern = `^[0-9]{12}$`
-	regionPattern  = `^[a-z]{2}(-[a-z]+)+-[0-9]$`
-	rolePattern    = arnStart + `aws(-cn|-us-gov)?:iam::[0-9]{12}:role/[\w+=,.@/-]{1,575}$` // a path of 512, and a name of 64
+	accountPattern   = `^[0-9]{12}$`
+	regionPattern    = `^[a-z]{2}(-[a-z]+)+-[0-9]$`
+	rolePattern      = arnStart + `aws(-cn|-us-gov)?:iam::[0-9]{12}:role/[\w+=,.@/-]{1,575}$` // a path of 512, and a name of 64
+	namespacePattern = `^[A-Za-z0-9._#-][A-Za-z0-9._/#-]{0,254}$`
+	logGroupPattern  = `^[.\-_/#A-Za-z0-9]{1,512}$`
 )
 
 // AWSOf returns where the environment is in AWS.
@@ -77,6 +82,20 @@ func (d *decoder) resolveRegistryAWS() {
 
 func (d *decoder) validateAWS() {
 	d.matchAWS("aws", d.project.AWS.Account, d.project.AWS.Region, "")
+	if m := d.project.AWS.Metrics; m != "" {
+		d.matchPattern("aws.metrics", m, namespacePattern, "such as Slipway")
+		if strings.HasPrefix(m, "AWS/") {
+			d.addError("aws.metrics", "such as Slipway", "aws.metrics: %s is a namespace of AWS's own, which takes no metrics", m)
+		}
+	}
+	if g := d.project.AWS.Logs; g != "" {
+		d.matchPattern("aws.logs", g, logGroupPattern, "such as /slipway/retail")
+	}
+	for _, key := range []string{"aws.metrics", "aws.logs"} {
+		if d.isSet(key) && d.project.AWS.Region == "" {
+			d.addError(key, "add aws: {region: ...}", "%s: the region of AWS is not set", key)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(d.project.Environments)) {
 		a := d.project.Environments[name].AWS
 		d.matchAWS("environments."+string(name)+".aws", a.Account, a.Region, a.Role)

@@ -13,17 +13,20 @@ import (
 // Environment is what runs for the commits that enter it, and where releases are
 // deployed.
 type Environment struct {
-	On        Triggers             `yaml:"on" jsonschema_description:"What is deployed automatically. Default: only what is selected with --env."`
-	Until     string               `yaml:"until" jsonschema:"minLength=1" jsonschema_description:"Last step that runs here, such as build or register; tests always run. An environment with it deploys nothing and has no target."`
-	From      delivery.Environment `yaml:"from" jsonschema_description:"Environment to promote from: a run deploys the release that was accepted there for the commit, without testing, building or training again."`
-	Target    Target               `yaml:"target" unless:"until" jsonschema_description:"Where to deploy."`
-	AWS       EnvironmentAWS       `yaml:"aws" json:",omitzero" jsonschema_description:"What differs here from the top-level aws section."`
-	Deploy    *EnvironmentDeploy   `yaml:"deploy" jsonschema_description:"What differs here from the top-level deploy section."`
-	Model     *EnvironmentModel    `yaml:"model" jsonschema_description:"What differs here from the top-level model section."`
-	Approvals int                  `yaml:"approvals" jsonschema:"minimum=0,maximum=10" jsonschema_description:"Number of required approvals. Default 0."`
-	Scan      *EnvironmentScan     `yaml:"scan" jsonschema_description:"How this environment treats the scan."`
-	Bake      delivery.Duration    `yaml:"bake" jsonschema_description:"How long production is monitored after a deployment. A breached threshold rolls back."`
-	Trust     *Trust               `yaml:"trust" jsonschema_description:"Whose signatures a release must carry to be deployed. Default: none are required."`
+	On         Triggers             `yaml:"on" jsonschema_description:"What is deployed automatically. Default: only what is selected with --env."`
+	Until      string               `yaml:"until" jsonschema:"minLength=1" jsonschema_description:"Last step that runs here, such as build or register; tests always run. An environment with it deploys nothing and has no target."`
+	From       delivery.Environment `yaml:"from" jsonschema_description:"Environment to promote from: a run deploys the release that was accepted there for the commit, without testing, building or training again."`
+	Target     Target               `yaml:"target" unless:"until" jsonschema_description:"Where to deploy."`
+	AWS        EnvironmentAWS       `yaml:"aws" json:",omitzero" jsonschema_description:"What differs here from the top-level aws section."`
+	Deploy     *EnvironmentDeploy   `yaml:"deploy" jsonschema_description:"What differs here from the top-level deploy section."`
+	Model      *EnvironmentModel    `yaml:"model" jsonschema_description:"What differs here from the top-level model section."`
+	Approvals  int                  `yaml:"approvals" jsonschema:"minimum=0,maximum=10" jsonschema_description:"Number of required approvals. Default 0."`
+	Scan       *EnvironmentScan     `yaml:"scan" jsonschema_description:"How this environment treats the scan."`
+	Bake       delivery.Duration    `yaml:"bake" jsonschema_description:"How long production is monitored after a deployment. A breached threshold rolls back."`
+	Alarms     []Alarm              `yaml:"alarms" json:",omitempty" jsonschema_description:"Alarms of CloudWatch that a release must not raise: asked before it is deployed, while it is rolled out and while it bakes. One that is raised rolls back."`
+	AlarmsFrom AlarmSource          `yaml:"alarms_from" json:",omitzero" jsonschema_description:"Who publishes the metrics of p95 and error_rate."`
+	Within     *delivery.Duration   `yaml:"alarms_within" json:",omitempty" jsonschema_description:"How long an alarm may have no data; then deploy.watch.no_traffic says what that means. Default 5m."`
+	Trust      *Trust               `yaml:"trust" jsonschema_description:"Whose signatures a release must carry to be deployed. Default: none are required."`
 
 	// Approvers are the lists that an approval's author has to be in, each; the file has
 	// none, a policy does.

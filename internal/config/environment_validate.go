@@ -20,6 +20,7 @@ func (d *decoder) validateEnvironments(p *Project) {
 		d.validateRefs(at+".on.tag", "tag", "v1.0, or a glob such as v*", e.On.Tag)
 		d.validateRefs(at+".on.pull_request", "branch", "main, or a glob such as release/*", e.On.PullRequest)
 		d.validateTrust(at+".trust", e.Trust)
+		d.validateAlarms(at, p, delivery.Environment(name))
 		d.validateUntil(at, p, name)
 		d.validateFrom(at, p, name)
 		d.validateEnvironmentDeploy(at+".deploy", p.Deploy, e)
@@ -64,7 +65,7 @@ func (d *decoder) validateUntil(at string, p *Project, name string) {
 		d.addError(here, suggest(e.Until, allowed), "%s: step %q not found", here, e.Until)
 		return
 	}
-	unused := []string{"target", "from", "deploy", "bake", "trust"}
+	unused := []string{"target", "from", "deploy", "bake", "trust", "alarms", "alarms_from", "alarms_within"}
 	if e.Until != string(step.Approve) {
 		unused = append(unused, "approvals")
 	}

@@ -55,6 +55,8 @@ type Ports struct {
 	Targets map[string]port.Target
 	Prober  port.Prober
 	Metrics port.MetricsProvider
+	// Monitors find the alarms of an environment; nil: none can.
+	Monitors step.Monitors
 
 	ContainsSecret func(text string) bool
 	Version        string // of this program

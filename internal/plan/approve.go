@@ -13,7 +13,7 @@ func (pl *planner) approve(registers bool, needs []string) bool {
 	if !registers && pl.env.Approvals == 0 {
 		return false
 	}
-	params := step.ApproveParams{DeployApprovals: pl.env.Approvals, Approvers: pl.env.Approvers}
+	params := step.ApproveParams{DeployApprovals: pl.env.Approvals, Approvers: pl.env.Approvers, Alarms: pl.alarmParams()}
 	if registers {
 		params.Model, params.Group, params.Auto = true, pl.project.Model.Group, pl.project.Model.AutoApprove()
 	}

@@ -13,6 +13,7 @@ import (
 
 // rollout plans deploying, verifying and watching the release.
 func (pl *planner) rollout(needs []string, with step.DeployParams) {
+	with.Alarms = pl.alarmParams()
 	why := "nothing is deployed in " + string(pl.plan.Environment)
 	if pl.plan.Replaces != "" {
 		why = "replaces " + string(pl.plan.Replaces)
@@ -22,7 +23,7 @@ func (pl *planner) rollout(needs []string, with step.DeployParams) {
 	}
 	pl.add(step.Spec{
 		Name: deployStep, Kind: step.Deploy, Needs: needs, Undo: step.Rollback, Reason: why,
-		Timeout: deployTimeout + with.Workload.Drain + totalBake(with),
+		Timeout: deployTimeout + with.Workload.Drain + totalBake(with) + alarmsWithin(with.Alarms),
 	}, with)
 	pl.verify(deployStep, with.Release)
 	watch := pl.watchParams()
@@ -30,10 +31,11 @@ func (pl *planner) rollout(needs []string, with step.DeployParams) {
 	if watch.Bake == 0 {
 		why = "no bake time; accepts the release"
 	}
+	why += alarmReason(watch.Alarms)
 	if pl.holds() {
 		why += "; one that fails keeps the traffic (on_failure: hold)"
 	}
-	pl.add(step.Spec{Name: watchStep, Kind: step.Watch, Needs: []string{verifyStep}, Timeout: watch.Bake + gracePeriod, Reason: why}, watch)
+	pl.add(step.Spec{Name: watchStep, Kind: step.Watch, Needs: []string{verifyStep}, Timeout: max(watch.Bake, alarmsWithin(watch.Alarms)) + gracePeriod, Reason: why}, watch)
 }
 
 // verify plans the checks of what a step has deployed: the named release, or the
@@ -143,7 +145,7 @@ func (pl *planner) probeParams() step.ProbeParams {
 func (pl *planner) watchParams() step.WatchParams {
 	w := pl.project.Deploy.Watch
 	params := step.WatchParams{
-		RolloutParams: pl.rolloutParams(), Bake: pl.env.Bake,
+		RolloutParams: pl.rolloutParams(), Bake: pl.env.Bake, Alarms: pl.alarmParams(),
 		Thresholds: step.WatchThresholds{
 			ErrorRate: w.ErrorRate, P95: w.P95,
 			MinRequests: max(int64(w.MinRequests), 1), NoTraffic: cmp.Or(w.NoTraffic, step.AcceptNoTraffic),

@@ -193,6 +193,8 @@ type ApproveParams struct {
 	DeployApprovals int    `json:"deploy,omitempty"`
 	// Approvers are lists of people: one counts that is in all of them.
 	Approvers [][]string `json:"approvers,omitempty"`
+	// Alarms end the wait when one of them is raised; nil: none.
+	Alarms *AlarmParams `json:"alarms,omitempty"`
 }
 
 // AttestParams configures an attest step. Key and Passphrase are "${NAME}": their

@@ -79,6 +79,7 @@ type DeployParams struct {
 	Canary      *CanaryParams      `json:"canary,omitempty"`
 	RequireScan bool               `json:"scanned,omitempty"` // a recorded release must have passed its scan
 	Trust       *TrustParams       `json:"trust,omitempty"`   // the environment's trust policy; nil: none
+	Alarms      *AlarmParams       `json:"alarms,omitempty"`  // nil: none
 }
 
 // ReleaseWorkload returns the workload of the release that the step makes: what the
@@ -106,6 +107,7 @@ type WatchParams struct {
 	RolloutParams
 	Bake       delivery.Duration `json:"bake,omitempty"`
 	Thresholds WatchThresholds   `json:"watch,omitzero"`
+	Alarms     *AlarmParams      `json:"alarms,omitempty"` // nil: none
 }
 
 // WatchThresholds limit what may happen in production during the bake time.

@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/alarm"
 )
 
 // autoApprover is recorded as the approver if the project approves models
@@ -25,6 +26,8 @@ const subject = "deploy"
 type Step struct {
 	Models    port.ModelRegistry
 	Approvals port.ApprovalStore
+	Monitors  step.Monitors // nil: plans with alarms can't be run
+	Clock     step.Clock
 }
 
 // Run returns at once: succeeded, failed (rejected) or waiting. Its output is
@@ -59,7 +62,30 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		out.Actors = by
 		decisions = append(decisions, a)
 	}
+	if res, ended, err := s.askAlarms(ctx, r, w); ended || err != nil {
+		return res, err
+	}
 	return conclude(r, decisions, out)
+}
+
+// askAlarms ends the wait if an alarm of the environment is raised: nothing may be
+// deployed then, whoever approves. Alarms that can't be asked are asked again before the
+// deployment, which does not begin without them.
+func (s Step) askAlarms(ctx context.Context, r step.Request, w step.ApproveParams) (res step.Result, ended bool, err error) {
+	guard, err := alarm.New(s.Monitors, w.Alarms, r, s.Clock)
+	if err != nil {
+		return res, false, err
+	}
+	raised, err := guard.Raised(ctx)
+	if err != nil {
+		r.Logf("the alarms could not be checked: %v", err)
+	}
+	if raised == "" {
+		return res, false, nil
+	}
+	res = step.Fail("before the deployment, %s", raised)
+	res.InfrastructureFailure, res.Hint = true, "start a new run once it is OK; nothing was deployed"
+	return res, true, nil
 }
 
 // decision is the result of one approval, with how to give it if it is pending.

@@ -35,6 +35,7 @@ type Bake struct {
 // Observation is the result of looking at the release once.
 type Observation struct {
 	Done     bool   // the result is clear before the end
+	Extend   bool   // the result is not clear at the end: the bake goes on
 	Progress string // one line for people
 }
 
@@ -72,7 +73,7 @@ func (b Bake) Run(ctx context.Context, observe func(ctx context.Context, last bo
 				return &FailedError{Failures: failures, Permanent: permanent, Err: err}
 			}
 			o.Progress = fmt.Sprintf("check failed: %v", err)
-		case o.Done || left <= 0:
+		case o.Done || left <= 0 && !o.Extend:
 			return nil
 		default:
 			failures = 0

@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/alarm"
 	"github.com/slipway-cd/slipway/internal/step/canary"
 	"github.com/slipway-cd/slipway/internal/step/probe"
 	"github.com/slipway-cd/slipway/internal/step/rollout"
@@ -56,6 +57,9 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err := d.checkOrder(ctx); err != nil {
 		return step.Result{}, err
 	}
+	if d.alarms, err = alarm.New(s.Monitors, params.Alarms, r, s.Clock); err != nil {
+		return step.Result{}, err
+	}
 	return d.run(ctx)
 }
 
@@ -69,6 +73,7 @@ type deployment struct {
 	packed  []delivery.Digest       // images that models were packed as
 	want    probe.Expectation
 	request port.DeployRequest
+	alarms  *alarm.Guard // nil: the environment has none
 
 	current  delivery.Deployment // the accepted one, zero if there is none
 	observed port.Observation    // before anything was changed
@@ -111,6 +116,9 @@ func (d *deployment) alreadyDeployed(ctx context.Context) (step.Result, bool, er
 }
 
 func (d *deployment) run(ctx context.Context) (step.Result, error) {
+	if err := d.askAlarms(ctx); err != nil {
+		return step.Result{}, err
+	}
 	if err := d.Acquire(ctx, d.request); err != nil {
 		return step.Result{}, err
 	}
@@ -124,7 +132,13 @@ func (d *deployment) run(ctx context.Context) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	obs, results, err := d.Start(ctx, d.request, d.want, d.canary())
+	var obs port.Observation
+	var results []delivery.GateResult
+	alarmed, err := d.alarms.During(ctx, func(ctx context.Context) (err error) {
+		obs, results, err = d.Start(ctx, d.request, d.want, d.canary())
+		return err
+	})
+	results = append(results, alarmed...)
 	if ctx.Err() != nil {
 		return step.Result{}, context.Cause(ctx)
 	}
@@ -145,6 +159,16 @@ func (d *deployment) run(ctx context.Context) (step.Result, error) {
 	res, err := step.Succeed(summary, step.DeployOutput{Release: d.rel.ID, Deployment: begun.ID, URL: obs.URL, Since: d.since(begun)})
 	res.GateResults = results
 	return res, err
+}
+
+// askAlarms requires that no alarm is raised, unless this run has begun to deploy: then
+// the release may be why.
+func (d *deployment) askAlarms(ctx context.Context) error {
+	begun, ok, err := d.OfRun(ctx)
+	if err != nil || ok && begun.State == delivery.Deploying {
+		return err
+	}
+	return d.alarms.Before(ctx, d.current.Release != "")
 }
 
 // importExisting makes what serves without a record the current release: the one that

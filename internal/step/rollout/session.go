@@ -24,6 +24,7 @@ type Services struct {
 	Prober      port.Prober
 	LookupEnv   func(string) (string, bool) // variables in the headers of smoke checks; nil: os.LookupEnv
 	Clock       step.Clock
+	Monitors    step.Monitors // nil: plans with alarms can't be run
 }
 
 // Session is one request to a step, bound to its target.

@@ -31,11 +31,12 @@ type observation struct {
 	blameless bool   // it is no verdict on the release
 	noTraffic string // why there is too little traffic, where that is not accepted
 	progress  string
+	extend    bool // the bake goes on: an alarm has no data yet
 }
 
 // observe checks the replicas and the traffic. The error is that of a check that
 // could not be done, and observation.gate names it.
-func (w *watch) observe(ctx context.Context) (observation, error) {
+func (w *watch) observe(ctx context.Context, final bool) (observation, error) {
 	service, env := w.request.Service, w.Request.Environment
 	obs, err := w.Target.Observe(ctx, service, env)
 	if err != nil {
@@ -52,9 +53,13 @@ func (w *watch) observe(ctx context.Context) (observation, error) {
 	if steady.failure != "" {
 		return steady, nil
 	}
+	w.probes.Probe(ctx, obs.Address(), final)
 	o, err := w.observeTraffic(ctx, obs)
 	o.results = append(steady.results, o.results...)
-	return o, err
+	if err != nil || o.failure != "" {
+		return o, err
+	}
+	return w.askAlarms(ctx, o, final)
 }
 
 // observeTraffic checks who responds to the users, and what they got.

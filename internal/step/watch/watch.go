@@ -3,6 +3,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
+	"github.com/slipway-cd/slipway/internal/step/alarm"
 	"github.com/slipway-cd/slipway/internal/step/bake"
 	"github.com/slipway-cd/slipway/internal/step/rollout"
 )
@@ -51,6 +53,12 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, err
 	}
 	w.provedBy = verified.Identity
+	if w.alarms, err = alarm.New(s.Monitors, params.Alarms, r, s.Clock); err != nil {
+		return step.Result{}, err
+	}
+	if w.probes, err = alarm.NewProbes(s.Monitors, s.Prober, params.Alarms, r, s.Clock); err != nil {
+		return step.Result{}, err
+	}
 	return w.run(ctx)
 }
 
@@ -62,6 +70,8 @@ type watch struct {
 	request  port.DeployRequest
 	provedBy port.ProofMethod // how the release was verified; empty: the service names it
 	replicas stability
+	alarms   *alarm.Guard  // nil: the environment has none
+	probes   *alarm.Probes // nil: none are sent
 
 	modelSeen bool // the registry has the release's model
 }
@@ -145,17 +155,17 @@ func (w *watch) bake(ctx context.Context) (observation, error) {
 	}
 	err := b.Run(ctx, func(ctx context.Context, final bool) (bake.Observation, error) {
 		var err error
-		last, err = w.observe(ctx)
+		last, err = w.observe(ctx, final)
 		if err == nil {
 			err = w.observeModel(ctx, &last, final)
 		}
-		if final && last.failure == "" {
+		if final && last.failure == "" && !last.extend {
 			last.failure = last.noTraffic
 			if last.failure != "" {
-				last.hint = "send requests while it bakes, or accept a release without them: deploy.watch.no_traffic: accept"
+				last.hint = cmp.Or(last.hint, "send requests while it bakes, or accept a release without them: deploy.watch.no_traffic: accept")
 			}
 		}
-		return bake.Observation{Done: last.failure != "", Progress: last.progress}, err
+		return bake.Observation{Done: last.failure != "", Extend: last.extend, Progress: last.progress}, err
 	})
 	if failed := (*bake.FailedError)(nil); errors.As(err, &failed) {
 		return unavailable(last.gate, failed), nil

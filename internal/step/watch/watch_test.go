@@ -27,6 +27,7 @@ type fixture struct {
 	target                 port.Target
 	log                    port.RecordLog
 	models                 port.ModelRegistry
+	monitors               step.Monitors
 	oldRelease, newRelease delivery.ReleaseRecord
 	deployed               step.DeployOutput
 	verified               step.DeployOutput
@@ -55,7 +56,7 @@ func (s *fixture) watch(ctx context.Context, w step.WatchParams) (step.Result, e
 	with, _ := json.Marshal(w)
 	given, _ := json.Marshal(s.deployed)
 	verified, _ := json.Marshal(s.verified)
-	st := Step{rollout.Services{Targets: port.Targets{"local": s.target}, Releases: s.Records.Releases(), Deployments: s.Records.Deployments(), Log: s.log, Models: s.models}}
+	st := Step{rollout.Services{Targets: port.Targets{"local": s.target}, Releases: s.Records.Releases(), Deployments: s.Records.Deployments(), Log: s.log, Models: s.models, Monitors: s.monitors}}
 	return st.Run(ctx, step.Request{
 		Run: run, Service: "api", Environment: env, Spec: step.Spec{Name: "watch", Params: with},
 		Inputs: map[string]json.RawMessage{"deploy": given, "verify": verified},

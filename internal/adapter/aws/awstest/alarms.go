@@ -37,7 +37,7 @@ func (c *Cloud) AddCompositeAlarm(name, state string) {
 	c.metrics.alarms[name] = &alarm{kind: compositeOne, input: map[string]any{"AlarmName": name, "AlarmRule": "TRUE"}, state: state, reason: "set by a test", fixed: true, configured: c.metered()}
 }
 
-// RemoveAlarm removes one, as somebody in the console does.
+// RemoveAlarm removes one, as a user of the console does.
 func (c *Cloud) RemoveAlarm(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

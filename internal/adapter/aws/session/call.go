@@ -24,7 +24,7 @@ import (
 
 // API is a service of AWS that takes JSON. The SDK's clients keep the schemas of all
 // their operations in the program, a megabyte for each service; of these services few
-// operations are called. See docs/decisions/0045-aws-services-called-in-json.md.
+// operations are called. See docs/decisions/0046-aws-services-called-in-json.md.
 type API struct {
 	Name    string // of its host and in signatures: "monitoring"
 	Target  string // before the operation: "GraniteServiceVersion20100801"
