@@ -43,13 +43,13 @@ func (r *Registry) adopt(ctx context.Context, c *client, out *sagemaker.Describe
 	if err := encodeDecision(metadata, 1, outsideDecision(out, delivery.PendingApproval)); err != nil { // what follows hides who decided
 		return entry{}, err
 	}
-	_, err = c.api.UpdateModelPackage(ctx, &sagemaker.UpdateModelPackageInput{
+	_, err = sagemakerOf(c).UpdateModelPackage(ctx, &sagemaker.UpdateModelPackageInput{
 		ModelPackageArn: out.ModelPackageArn, CustomerMetadataProperties: metadata, ClientToken: tokenOf("adopt", aws.ToString(out.ModelPackageArn)),
 	})
 	if err != nil && !isRaced(err) { // another machine that was first found the same files
 		return entry{}, c.session.Explain(ctx, fmt.Sprintf("take over model %s", ref), err)
 	}
-	now, err := c.api.DescribeModelPackage(ctx, &sagemaker.DescribeModelPackageInput{ModelPackageName: out.ModelPackageArn})
+	now, err := sagemakerOf(c).DescribeModelPackage(ctx, &sagemaker.DescribeModelPackageInput{ModelPackageName: out.ModelPackageArn})
 	if err != nil {
 		return entry{}, c.session.Explain(ctx, fmt.Sprintf("take over model %s", ref), err)
 	}

@@ -46,7 +46,7 @@ func (r *Registry) add(ctx context.Context, c *client, group string, artifact de
 	if in.InferenceSpecification, err = r.specification(ctx, c, delivery.ModelRef{Group: group, Digest: artifact}, lineage.Image); err != nil {
 		return 0, err
 	}
-	out, err := c.api.CreateModelPackage(ctx, in)
+	out, err := sagemakerOf(c).CreateModelPackage(ctx, in)
 	switch {
 	case err == nil:
 		return numberIn(aws.ToString(out.ModelPackageArn))

@@ -76,7 +76,7 @@ func (c *client) write(ctx context.Context, e entry, d delivery.ModelDecision, i
 		return err
 	}
 	in.ModelPackageArn, in.ClientToken = &e.arn, tokenOf("decide", e.arn, strconv.Itoa(number))
-	_, err := c.api.UpdateModelPackage(ctx, in)
+	_, err := sagemakerOf(c).UpdateModelPackage(ctx, in)
 	if isRaced(err) {
 		return nil
 	}

@@ -119,7 +119,7 @@ func (c *client) list(ctx context.Context, group string, status types.ModelAppro
 		what = "list the models of " + group + " in SageMaker"
 	}
 	for range maxPages {
-		out, err := c.api.ListModelPackages(ctx, in)
+		out, err := sagemakerOf(c).ListModelPackages(ctx, in)
 		if isAbsent(err) {
 			return nil, nil
 		}

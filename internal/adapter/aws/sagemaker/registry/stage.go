@@ -56,7 +56,7 @@ func (r *Registry) SetStage(ctx context.Context, ref delivery.ModelRef, s port.M
 	if s.Release != "" {
 		in.CustomerMetadataProperties = map[string]string{keyRelease: string(s.Release)}
 	}
-	_, err = c.api.UpdateModelPackage(ctx, in)
+	_, err = sagemakerOf(c).UpdateModelPackage(ctx, in)
 	return c.session.Explain(ctx, fmt.Sprintf("show model %s as %s in %s", ref, status, s.Environment), err)
 }
 
