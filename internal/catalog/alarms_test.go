@@ -67,6 +67,14 @@ func TestAlarms_RollBack(t *testing.T) {
 				}
 			}()
 
+			for known := false; !known; time.Sleep(50 * time.Millisecond) { // both have data
+				states, err := alarms.States(t.Context(), []string{alarmsOf["dev"].Name, alarmsOf["prod"].Name})
+				if err != nil {
+					t.Fatal(err)
+				}
+				known = states[0].State != port.AlarmNoData && states[1].State != port.AlarmNoData
+			}
+
 			w := fake.NewEnvironment()
 			old, rel := w.Release(1), w.Release(2)
 			w.Serve(env, "20260101-000000-aaaa", old, time.Now())
