@@ -30,6 +30,7 @@ type Config struct {
 	// MetricsClock is CloudWatch's, by default Clock: with one of its own, hours of alarms
 	// take a moment, and signatures stay valid.
 	MetricsClock func() time.Time
+	Jobs         func() time.Time // by which jobs live, by default Clock: signatures need the real time
 }
 
 // Cloud is the state of one account in one region. It is safe for concurrent use.
@@ -38,6 +39,7 @@ type Cloud struct {
 
 	clock    func() time.Time
 	metered  func() time.Time // CloudWatch's clock
+	jobClock func() time.Time
 	services map[string]*model.Service
 	handlers map[string]map[string]handler // by service and operation
 
@@ -58,6 +60,12 @@ type Cloud struct {
 	logGroups map[string]*LogGroup
 	metrics   metrics // of CloudWatch
 	buses     buses
+	jobs      map[string]*Job // of SageMaker, by kind and name
+	life      func(Job) Life
+	container Container
+	missing   map[string]bool // instance types without capacity
+	quotas    map[string]int  // by instance type
+	denied    map[string]bool // actions
 }
 
 // handler carries an operation out, with c.mu held. What it returns is encoded as the
@@ -71,10 +79,11 @@ func New(config Config) (*Cloud, error) {
 		return nil, err
 	}
 	c := &Cloud{
-		Account: config.Account, Region: config.Region, clock: config.Clock, services: services,
+		Account: config.Account, Region: config.Region, clock: config.Clock, jobClock: config.Jobs, services: services,
 		principals: map[string]Principal{}, roles: map[string]Role{}, clusters: map[string]*Cluster{}, topics: map[string]*Topic{}, repos: map[string]*Repository{}, passwords: map[string]time.Time{},
 		buckets: map[string]*Bucket{}, logGroups: map[string]*LogGroup{},
 		metrics: metrics{alarms: map[string]*alarm{}, datapoints: map[string][]datapoint{}}, buses: buses{events: map[string][]Event{}},
+		jobs: map[string]*Job{}, missing: map[string]bool{}, quotas: map[string]int{}, denied: map[string]bool{},
 	}
 	if c.Account == "" {
 		c.Account = Account
@@ -87,6 +96,9 @@ func New(config Config) (*Cloud, error) {
 	}
 	if c.metered = config.MetricsClock; c.metered == nil {
 		c.metered = c.clock
+	}
+	if c.jobClock == nil {
+		c.jobClock = c.clock
 	}
 	c.ml = newSagemakerState()
 	c.handlers = map[string]map[string]handler{

@@ -27,6 +27,7 @@ func newSagemakerState() sagemakerState {
 func (c *Cloud) sagemaker() map[string]handler {
 	all := map[string]handler{"AddTags": c.addTags, "ListTags": c.listTags, "CreateModel": c.createModel, "DescribeModel": c.describeModel}
 	maps.Copy(all, c.modelRegistry())
+	maps.Copy(all, c.sagemakerJobs())
 	return all
 }
 
