@@ -46,7 +46,7 @@ func (c *Client) Create(ctx context.Context, o Object, content io.ReaderAt, size
 		return false, err
 	}
 	if size <= partSize {
-		_, err = c.client.PutObject(ctx, &s3.PutObjectInput{
+		_, err = sdk(c).PutObject(ctx, &s3.PutObjectInput{
 			Bucket: &o.Bucket, Key: &o.Key, Body: io.NewSectionReader(content, 0, size), IfNoneMatch: aws.String("*"),
 			ServerSideEncryption: e.algorithm(), SSEKMSKeyId: optional(e.KMSKey),
 		})
@@ -66,7 +66,7 @@ func isThere(err error) bool {
 
 // createInParts aborts an upload that fails: its parts would cost, and nobody sees them.
 func (c *Client) createInParts(ctx context.Context, o Object, content io.ReaderAt, size int64, e Encryption) (err error) {
-	made, err := c.client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
+	made, err := sdk(c).CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
 		Bucket: &o.Bucket, Key: &o.Key, ServerSideEncryption: e.algorithm(), SSEKMSKeyId: optional(e.KMSKey),
 	})
 	if err != nil {
@@ -74,13 +74,13 @@ func (c *Client) createInParts(ctx context.Context, o Object, content io.ReaderA
 	}
 	defer func() {
 		if err != nil {
-			_, abortErr := c.client.AbortMultipartUpload(context.WithoutCancel(ctx), &s3.AbortMultipartUploadInput{Bucket: &o.Bucket, Key: &o.Key, UploadId: made.UploadId})
+			_, abortErr := sdk(c).AbortMultipartUpload(context.WithoutCancel(ctx), &s3.AbortMultipartUploadInput{Bucket: &o.Bucket, Key: &o.Key, UploadId: made.UploadId})
 			err = errors.Join(err, abortErr)
 		}
 	}()
 	parts := &types.CompletedMultipartUpload{}
 	for at, n := int64(0), int32(1); at < size; at, n = at+partSize, n+1 {
-		part, err := c.client.UploadPart(ctx, &s3.UploadPartInput{
+		part, err := sdk(c).UploadPart(ctx, &s3.UploadPartInput{
 			Bucket: &o.Bucket, Key: &o.Key, UploadId: made.UploadId, PartNumber: aws.Int32(n),
 			Body: io.NewSectionReader(content, at, min(partSize, size-at)),
 		})
@@ -91,7 +91,7 @@ func (c *Client) createInParts(ctx context.Context, o Object, content io.ReaderA
 			PartNumber: aws.Int32(n), ETag: part.ETag, ChecksumCRC32: part.ChecksumCRC32, ChecksumCRC64NVME: part.ChecksumCRC64NVME,
 		})
 	}
-	_, err = c.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
+	_, err = sdk(c).CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 		Bucket: &o.Bucket, Key: &o.Key, UploadId: made.UploadId, MultipartUpload: parts, IfNoneMatch: aws.String("*"),
 	})
 	return err
@@ -102,7 +102,7 @@ func (c *Client) Replace(ctx context.Context, o Object, content io.ReaderAt, siz
 	if err := c.session.Check(ctx); err != nil {
 		return err
 	}
-	_, err := c.client.PutObject(ctx, &s3.PutObjectInput{
+	_, err := sdk(c).PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &o.Bucket, Key: &o.Key, Body: io.NewSectionReader(content, 0, size), ServerSideEncryption: e.algorithm(), SSEKMSKeyId: optional(e.KMSKey),
 	})
 	return c.explain(ctx, "store "+o.String(), o, err)

@@ -13,7 +13,7 @@ import (
 // fault.Exhausted, and not read further.
 func (c *Client) Read(ctx context.Context, o Object, limit int64) ([]byte, error) {
 	action := "read " + o.String()
-	out, err := c.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &o.Bucket, Key: &o.Key, VersionId: optional(o.Version)})
+	out, err := sdk(c).GetObject(ctx, &s3.GetObjectInput{Bucket: &o.Bucket, Key: &o.Key, VersionId: optional(o.Version)})
 	if err != nil {
 		return nil, c.explain(ctx, action, o, err)
 	}

@@ -49,18 +49,21 @@ type Info struct {
 
 // Client reads and writes objects. It is safe for concurrent use.
 type Client struct {
-	client  *s3.Client
 	session *session.Session
 }
 
 // New returns a Client for the session. Nothing is sent yet.
 func New(s *session.Session) *Client {
-	return &Client{session: s, client: s3.NewFromConfig(s.Config)}
+	return &Client{session: s}
 }
+
+// sdk makes the SDK's client where it is used: as a field, the linker would keep all of
+// its operations.
+func sdk(c *Client) *s3.Client { return s3.NewFromConfig(c.session.Config) }
 
 // Stat looks an object up. One that does not exist is fault.NotFound.
 func (c *Client) Stat(ctx context.Context, o Object) (Info, error) {
-	out, err := c.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &o.Bucket, Key: &o.Key, VersionId: optional(o.Version)})
+	out, err := sdk(c).HeadObject(ctx, &s3.HeadObjectInput{Bucket: &o.Bucket, Key: &o.Key, VersionId: optional(o.Version)})
 	if err != nil {
 		return Info{}, c.explain(ctx, "look up "+o.String(), o, err)
 	}
@@ -83,7 +86,7 @@ const maxPinned = 100_000
 // fault.Exhausted.
 func (c *Client) Pin(ctx context.Context, prefix Object) (delivery.Digest, error) {
 	action := "list the objects of " + prefix.String()
-	pages := s3.NewListObjectsV2Paginator(c.client, &s3.ListObjectsV2Input{Bucket: &prefix.Bucket, Prefix: &prefix.Key})
+	pages := s3.NewListObjectsV2Paginator(sdk(c), &s3.ListObjectsV2Input{Bucket: &prefix.Bucket, Prefix: &prefix.Key})
 	var lines strings.Builder
 	for n := 0; pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)

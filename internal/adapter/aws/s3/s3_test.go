@@ -2,6 +2,7 @@ package s3_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -201,5 +202,33 @@ func TestClient_ReadTooLarge(t *testing.T) {
 	}
 	if _, err := c.Read(t.Context(), object("absent"), 4); !fault.Is(err, fault.NotFound) {
 		t.Errorf("error = %v, want %s", err, fault.NotFound)
+	}
+}
+
+// A folder is fetched as it is, and no more than fits.
+func TestClient_Download(t *testing.T) {
+	l, client := newClient(t, extension.AWS{})
+	for key, text := range map[string]string{"out/metrics.json": "{}", "out/sub/a b": "x", "outer": "y"} {
+		if _, err := l.PutObject(bucket, key, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	if err := client.Download(t.Context(), object("out/"), dir); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "sub", "a b")); err != nil || string(text) != "x" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "er")); err == nil {
+		t.Error("an object of another folder was fetched")
+	}
+	for i := range 10_001 {
+		if _, err := l.PutObject(bucket, fmt.Sprintf("many/%d", i), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := client.Download(t.Context(), object("many/"), t.TempDir()); !fault.Is(err, fault.Exhausted) {
+		t.Errorf("%v", err)
 	}
 }

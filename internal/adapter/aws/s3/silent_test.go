@@ -26,11 +26,12 @@ func TestClient_SilentServer(t *testing.T) {
 		c, at := s3.New(opened), s3.Object{Bucket: bucket, Key: "k"}
 		dir := t.TempDir()
 		return silenttest.Calls{
-			"Client.Stat":    func(ctx context.Context) error { _, err := c.Stat(ctx, at); return silenttest.MaySucceed(err) },
-			"Client.Read":    func(ctx context.Context) error { _, err := c.Read(ctx, at, 1); return err },
-			"Client.Pin":     func(ctx context.Context) error { _, err := c.Pin(ctx, at); return err },
-			"Client.Unpack":  func(ctx context.Context) error { _, err := c.Unpack(ctx, at, dir); return err },
-			"Client.Replace": func(ctx context.Context) error { return c.Replace(ctx, at, strings.NewReader("x"), 1, s3.Encryption{}) },
+			"Client.Stat":     func(ctx context.Context) error { _, err := c.Stat(ctx, at); return silenttest.MaySucceed(err) },
+			"Client.Read":     func(ctx context.Context) error { _, err := c.Read(ctx, at, 1); return err },
+			"Client.Pin":      func(ctx context.Context) error { _, err := c.Pin(ctx, at); return err },
+			"Client.Unpack":   func(ctx context.Context) error { _, err := c.Unpack(ctx, at, dir); return err },
+			"Client.Download": func(ctx context.Context) error { return c.Download(ctx, at, dir) },
+			"Client.Replace":  func(ctx context.Context) error { return c.Replace(ctx, at, strings.NewReader("x"), 1, s3.Encryption{}) },
 			"Client.Create": func(ctx context.Context) error {
 				_, err := c.Create(ctx, at, strings.NewReader("x"), 1, s3.Encryption{})
 				return err

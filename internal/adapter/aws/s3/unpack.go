@@ -44,7 +44,7 @@ type Archive struct {
 // stays: the caller removes the folder.
 func (c *Client) Unpack(ctx context.Context, o Object, dir string) (Archive, error) {
 	action := "fetch " + o.String()
-	out, err := c.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &o.Bucket, Key: &o.Key, VersionId: optional(o.Version)})
+	out, err := sdk(c).GetObject(ctx, &s3.GetObjectInput{Bucket: &o.Bucket, Key: &o.Key, VersionId: optional(o.Version)})
 	if err != nil {
 		return Archive{}, c.explain(ctx, action, o, err)
 	}

@@ -1,0 +1,77 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/slipway-cd/slipway/internal/fault"
+)
+
+const (
+	maxDownloads     = 10_000
+	maxDownloadBytes = 1 << 30
+)
+
+// Download fetches the objects below a prefix that ends with a slash into a folder that
+// exists, by what follows the prefix. More than maxDownloads of them, or maxDownloadBytes
+// in all, are fault.Exhausted.
+func (c *Client) Download(ctx context.Context, prefix Object, dir string) error {
+	action := "fetch the objects of " + prefix.String()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fault.New(fault.FileKind(err), "%s", action).Cause(err)
+	}
+	defer root.Close()
+	pages := s3.NewListObjectsV2Paginator(sdk(c), &s3.ListObjectsV2Input{Bucket: &prefix.Bucket, Prefix: &prefix.Key})
+	for n, left := 0, int64(maxDownloadBytes); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return c.explain(ctx, action, prefix, err)
+		}
+		for _, o := range page.Contents {
+			if n, left = n+1, left-aws.ToInt64(o.Size); n > maxDownloads || left < 0 {
+				return fault.New(fault.Exhausted, "%s: they are more than %d, or larger than %d MiB", action, maxDownloads, maxDownloadBytes>>20)
+			}
+			at := Object{Bucket: prefix.Bucket, Key: aws.ToString(o.Key)}
+			if err := c.downloadTo(ctx, at, root, strings.TrimPrefix(at.Key, prefix.Key), aws.ToInt64(o.Size)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Client) downloadTo(ctx context.Context, o Object, root *os.Root, name string, size int64) error {
+	action := "fetch " + o.String()
+	if name == "" || strings.HasSuffix(name, "/") {
+		return nil // the folder itself
+	}
+	if !filepath.IsLocal(filepath.FromSlash(name)) {
+		return fault.New(fault.Invalid, "%s: its name is outside of the folder", action)
+	}
+	out, err := sdk(c).GetObject(ctx, &s3.GetObjectInput{Bucket: &o.Bucket, Key: &o.Key})
+	if err != nil {
+		return c.explain(ctx, action, o, err)
+	}
+	defer out.Body.Close()
+	if err := root.MkdirAll(path.Dir(name), 0o755); err != nil {
+		return fault.New(fault.FileKind(err), "%s", action).Cause(err)
+	}
+	f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fault.New(fault.FileKind(err), "%s", action).Cause(err)
+	}
+	_, err = io.CopyN(f, out.Body, size) // no more than was listed
+	if err = errors.Join(err, f.Close()); err != nil {
+		return c.explain(ctx, action, o, err)
+	}
+	return nil
+}
