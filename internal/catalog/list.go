@@ -9,6 +9,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/anchore"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/eventbridge"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/objects"
+	sagemakerjobs "github.com/slipway-cd/slipway/internal/adapter/aws/sagemaker/jobs"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/sagemaker/registry"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/sns"
 	"github.com/slipway-cd/slipway/internal/adapter/bucket"
@@ -74,6 +75,7 @@ func Default() extension.Set {
 		JobRunners: []extension.JobRunner{
 			process.Extension(),
 			jobrunner.Extension(),
+			sagemakerjobs.Extension(),
 		},
 		StateStores: slices.Concat([]extension.StateStore{objects.Extension()}, bucket.Extensions(), []extension.StateStore{
 			objectfolder.Extension(),

@@ -43,6 +43,9 @@ func (p *Project) AWSOf(env delivery.Environment) extension.AWS {
 // their environments.
 func (d *decoder) resolveAWS() {
 	d.resolveRegistryAWS()
+	if m := d.project.Model; m != nil && m.Train != nil {
+		d.resolveRunner("model.train.on", m.Train.On)
+	}
 	for _, name := range slices.Sorted(maps.Keys(d.project.Environments)) {
 		e := d.project.Environments[name]
 		user, ok := e.Target.Section.(extension.AWSUser)
@@ -78,6 +81,23 @@ func (d *decoder) resolveRegistryAWS() {
 		d.addError("model.registry", "add aws: {region: ...}", "model.registry: the region of AWS is not set")
 	}
 	user.UseAWS(extension.AWS{Account: d.project.AWS.Account, Region: d.project.AWS.Region})
+}
+
+// resolveRunner gives a job runner that is in AWS the common account and region: what it
+// makes is of the project, whichever environment asks for it first.
+func (d *decoder) resolveRunner(path string, on *Runner) {
+	if on == nil {
+		return
+	}
+	user, ok := on.Section.(extension.AWSUser)
+	if !ok {
+		return
+	}
+	if d.project.AWS.Region == "" {
+		d.addError(path, "add aws: {region: ...}", "%s: the region of AWS is not set", path)
+	}
+	user.UseAWS(extension.AWS{Account: d.project.AWS.Account, Region: d.project.AWS.Region})
+	*on = d.newRunner(on.Kind, on.Section, path)
 }
 
 func (d *decoder) validateAWS() {

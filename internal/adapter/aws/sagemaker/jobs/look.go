@@ -1,0 +1,111 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
+	"github.com/aws/aws-sdk-go-v2/service/sagemaker/types"
+	"github.com/aws/smithy-go"
+)
+
+// look is what SageMaker says of a job.
+type look struct {
+	exists    bool
+	status    string // of both kinds of jobs
+	secondary string // of a training job
+	reason    string // why it failed
+	message   string // that a processing job left
+	content   string
+	artifact  string // URI of the model
+	image     string
+	instance  string
+	count     int32
+	billable  int32 // seconds
+}
+
+// The states of both kinds of jobs.
+const (
+	inProgress = "InProgress"
+	completed  = "Completed"
+	failed     = "Failed"
+	stopping   = "Stopping"
+	stopped    = "Stopped"
+)
+
+func (l look) isOver() bool { return l.status != inProgress }
+
+// look asks for a job. One that does not exist is no error.
+func (j *Jobs) look(ctx context.Context, c *connection, name string, f form) (look, error) {
+	var l look
+	var err error
+	if f.training {
+		l, err = lookAtTraining(ctx, c, name)
+	} else {
+		l, err = lookAtProcessing(ctx, c, name)
+	}
+	if isAbsent(err) {
+		return look{}, nil
+	}
+	return l, c.session.Explain(ctx, "look up the job "+name, err)
+}
+
+// isAbsent: SageMaker answers for a job that does not exist with an error that its model
+// names, or with a ValidationException.
+func isAbsent(err error) bool {
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	return api.ErrorCode() == "ResourceNotFound" || api.ErrorCode() == "ValidationException" && strings.Contains(strings.ToLower(api.ErrorMessage()), "not found")
+}
+
+func lookAtTraining(ctx context.Context, c *connection, name string) (look, error) {
+	out, err := jobsOf(c).DescribeTrainingJob(ctx, &sagemaker.DescribeTrainingJobInput{TrainingJobName: &name})
+	if err != nil {
+		return look{}, err
+	}
+	l := look{
+		exists: true, status: string(out.TrainingJobStatus), secondary: string(out.SecondaryStatus), reason: aws.ToString(out.FailureReason),
+		content: out.Environment[contentVariable], billable: aws.ToInt32(out.BillableTimeInSeconds),
+	}
+	if a := out.AlgorithmSpecification; a != nil {
+		l.image = aws.ToString(a.TrainingImage)
+	}
+	if m := out.ModelArtifacts; m != nil {
+		l.artifact = aws.ToString(m.S3ModelArtifacts)
+	}
+	if r := out.ResourceConfig; r != nil {
+		l.instance, l.count = string(r.SelectedInstanceType), aws.ToInt32(r.SelectedInstanceCount)
+		if l.instance == "" {
+			l.instance, l.count = string(r.InstanceType), aws.ToInt32(r.InstanceCount)
+		}
+	}
+	if out.TrainingJobStatus == types.TrainingJobStatusDeleting { // its name will be free
+		return look{}, nil
+	}
+	return l, nil
+}
+
+func lookAtProcessing(ctx context.Context, c *connection, name string) (look, error) {
+	out, err := jobsOf(c).DescribeProcessingJob(ctx, &sagemaker.DescribeProcessingJobInput{ProcessingJobName: &name})
+	if err != nil {
+		return look{}, err
+	}
+	l := look{
+		exists: true, status: string(out.ProcessingJobStatus), reason: aws.ToString(out.FailureReason), message: aws.ToString(out.ExitMessage),
+		content: out.Environment[contentVariable],
+	}
+	if a := out.AppSpecification; a != nil {
+		l.image = aws.ToString(a.ImageUri)
+	}
+	if out.ProcessingStartTime != nil && out.ProcessingEndTime != nil {
+		l.billable = int32(out.ProcessingEndTime.Sub(*out.ProcessingStartTime).Seconds())
+	}
+	if r := out.ProcessingResources; r != nil && r.ClusterConfig != nil {
+		l.instance, l.count = string(r.ClusterConfig.InstanceType), aws.ToInt32(r.ClusterConfig.InstanceCount)
+	}
+	return l, nil
+}
