@@ -2,6 +2,7 @@ package process_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/slipway-cd/slipway/internal/adapter/process"
 	"github.com/slipway-cd/slipway/internal/adapter/process/box"
@@ -91,6 +94,19 @@ func (p place) run(t *testing.T, a actor, run string) string {
 	return string(out)
 }
 
+// processLimit is what a box has on this kernel; "": root's has none.
+func processLimit() string {
+	var u unix.Utsname
+	var major, minor int
+	if unix.Uname(&u) != nil {
+		return ""
+	}
+	if n, _ := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor); n == 2 && (major > 6 || major == 6 && minor >= 14) {
+		return "32768\n"
+	}
+	return ""
+}
+
 // TestBox: what a command finds in its box.
 func TestBox(t *testing.T) {
 	for _, a := range actors() {
@@ -118,6 +134,7 @@ func TestBox(t *testing.T) {
 				{"nothing of the first process", "cat /proc/1/environ /proc/1/maps >/dev/null || echo refused", "refused"},
 				{"no new rights", "grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status | tr -d '\\n\\t'", "NoNewPrivs:1Seccomp:2"},
 				{"no mount", "mount -t tmpfs none /mnt 2>/dev/null || echo refused", "refused"},
+				{"a limit of processes", "if [ $(id -u) = 0 ] && [ \"$(cat /proc/self/uid_map | awk '{ print $3 }')\" != 1 ]; then cat /proc/sys/kernel/pid_max; else awk '/^Max processes/ { print $3 }' /proc/self/limits; fi", processLimit()},
 				{"no kernel settings", "echo x > /proc/sys/kernel/core_pattern || echo refused", "refused"},
 				{"the same user", "id -u", ""},
 				{"a compiler", "printf 'int main(){return 0;}' > a.c && cc a.c -o a.out && ./a.out && echo built", "built\n"},

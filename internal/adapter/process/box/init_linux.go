@@ -15,10 +15,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/sandbox"
 )
 
-// maxProcesses is how many processes and threads a box may have: more than any build
-// needs, and fewer than stop a machine.
-const maxProcesses = 32768
-
 // What a command left running may go on for a moment, and then take some time to end.
 const (
 	lingerTime = 500 * time.Millisecond

@@ -150,6 +150,9 @@ func mountProc(to string) error {
 	if err := unix.Mount("proc", to, "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return err
 	}
+	if err := limitNumbers(to); err != nil {
+		return err
+	}
 	for _, name := range procReadOnly {
 		path := filepath.Join(to, name)
 		err := unix.Mount(path, path, "", unix.MS_BIND|unix.MS_REC, "")
