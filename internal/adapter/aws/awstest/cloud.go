@@ -47,14 +47,19 @@ type Cloud struct {
 	principals map[string]Principal // by access key
 	calls      []Record
 	fault      func(*Call) Fault
+	identities map[string]identity // those with policies, by "user/NAME" and "role/NAME"
+	judgements []Judgement
+	needs      map[string]func(*Call) ([]Access, bool) // by service; false: by the operation's name
 	serial     int
 
 	roles     map[string]Role
 	clusters  map[string]*Cluster
 	topics    map[string]*Topic
 	repos     map[string]*Repository
-	images    http.Handler         // the data plane of ECR
-	passwords map[string]time.Time // of the data plane, and when they expire
+	images    http.Handler          // the data plane of ECR
+	passwords map[string]imageLogin // of the data plane
+	scanner   func(repository string, image Image) *Scan
+	onPush    *Repository // settings of the repositories that pushing makes; nil: it makes none
 	ml        sagemakerState
 	buckets   map[string]*Bucket
 	logGroups map[string]*LogGroup
@@ -80,7 +85,7 @@ func New(config Config) (*Cloud, error) {
 	}
 	c := &Cloud{
 		Account: config.Account, Region: config.Region, clock: config.Clock, jobClock: config.Jobs, services: services,
-		principals: map[string]Principal{}, roles: map[string]Role{}, clusters: map[string]*Cluster{}, topics: map[string]*Topic{}, repos: map[string]*Repository{}, passwords: map[string]time.Time{},
+		principals: map[string]Principal{}, roles: map[string]Role{}, clusters: map[string]*Cluster{}, topics: map[string]*Topic{}, repos: map[string]*Repository{}, passwords: map[string]imageLogin{}, identities: map[string]identity{},
 		buckets: map[string]*Bucket{}, logGroups: map[string]*LogGroup{},
 		metrics: metrics{alarms: map[string]*alarm{}, datapoints: map[string][]datapoint{}}, buses: buses{events: map[string][]Event{}},
 		jobs: map[string]*Job{}, missing: map[string]bool{}, quotas: map[string]int{}, denied: map[string]bool{},
@@ -109,6 +114,7 @@ func New(config Config) (*Cloud, error) {
 		"cloudwatch": c.cloudwatch(),
 		"events":     c.events(),
 	}
+	c.needs = map[string]func(*Call) ([]Access, bool){"sts": c.stsNeeds, "ecr": c.ecrNeeds, "eks": c.eksNeeds, "sns": c.snsNeeds}
 	for service, operations := range c.handlers {
 		for name := range operations {
 			if _, ok := services[service].Operations[name]; !ok {
@@ -118,6 +124,9 @@ func New(config Config) (*Cloud, error) {
 	}
 	return c, nil
 }
+
+// Enum returns the values that AWS's model has for a shape.
+func (c *Cloud) Enum(service, shape string) []string { return c.services[service].Shapes[shape].Enum }
 
 // Call is one request, decoded and checked.
 type Call struct {
@@ -199,6 +208,11 @@ func (c *Cloud) answer(call *Call) (out any, fault Fault, err error) {
 		return nil, fault, &Error{Code: "AccessDenied", Message: action, Status: http.StatusForbidden}
 	case Unavailable:
 		return nil, fault, &Error{Code: "ServiceUnavailable", Message: "try again", Status: http.StatusServiceUnavailable}
+	}
+	if call.Principal.ARN != "" {
+		if err = c.authorizeCall(call); err != nil {
+			return nil, fault, err
+		}
 	}
 	h := c.handlers[call.Service.Name][call.Operation.Name]
 	if h == nil {

@@ -13,6 +13,7 @@ import (
 type Repository struct {
 	Name       string
 	Mutability string // empty: IMMUTABLE
+	ScanOnPush bool
 	images     map[string]*Image
 }
 
@@ -25,16 +26,6 @@ type Image struct {
 	Status            string // empty: ACTIVE
 	Scan              *Scan  // nil: none was begun
 }
-
-// Scan is what the scanner of the registry says of an image.
-type Scan struct {
-	Status   string // PENDING, IN_PROGRESS, COMPLETE, ACTIVE, FAILED, ...
-	Reason   string
-	Findings []Finding
-}
-
-// Finding is a vulnerability of the basic scanner.
-type Finding struct{ Name, Severity, Package, Version string }
 
 // AddRepository makes a repository.
 func (c *Cloud) AddRepository(r Repository) {
@@ -50,6 +41,43 @@ func (c *Cloud) addRepository(r Repository) *Repository {
 	r.images = map[string]*Image{}
 	c.repos[r.Name] = &r
 	return &r
+}
+
+// PutImage adds an image that came otherwise than by the data plane.
+func (c *Cloud) PutImage(repository string, image Image) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := c.repos[repository]
+	if r == nil || r.images[image.Digest] != nil {
+		return
+	}
+	image.PushedAt = c.clock()
+	r.images[image.Digest] = &image
+	if r.ScanOnPush {
+		c.scan(r, &image)
+	}
+}
+
+// Image returns an image as it is now.
+func (c *Cloud) Image(repository, digest string) (Image, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := c.repos[repository]; r != nil && r.images[digest] != nil {
+		return *r.images[digest], true
+	}
+	return Image{}, false
+}
+
+// Images returns all images of a repository as they are now.
+func (c *Cloud) Images(repository string) (all []Image) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r := c.repos[repository]; r != nil {
+		for _, digest := range slices.Sorted(maps.Keys(r.images)) {
+			all = append(all, *r.images[digest])
+		}
+	}
+	return all
 }
 
 // ChangeImage changes what ECR says of an image: its scan, or its storage class.
@@ -76,6 +104,8 @@ func (c *Cloud) ecr() map[string]handler {
 		"CreateRepository":          c.createRepository,
 		"DescribeImages":            c.describeImages,
 		"DescribeImageScanFindings": c.describeImageScanFindings,
+		"StartImageScan":            c.startImageScan,
+		"UpdateImageStorageClass":   c.updateImageStorageClass,
 	}
 }
 
@@ -83,10 +113,16 @@ func (c *Cloud) ecr() map[string]handler {
 // in ECR's API reference.
 const tokenLifetime = 12 * time.Hour
 
+// imageLogin is whose a password of the data plane is.
+type imageLogin struct {
+	principal Principal
+	expires   time.Time
+}
+
 func (c *Cloud) getAuthorizationToken(call *Call) (any, error) {
 	password := fmt.Sprintf("ecr-password-%d", c.next())
 	expires := c.clock().Add(tokenLifetime)
-	c.passwords[password] = expires
+	c.passwords[password] = imageLogin{call.Principal, expires}
 	return map[string]any{"authorizationData": []any{map[string]any{
 		"authorizationToken": base64.StdEncoding.EncodeToString([]byte("AWS:" + password)),
 		"expiresAt":          expires.UTC(), "proxyEndpoint": "https://" + c.RegistryHost(),
@@ -123,11 +159,15 @@ func (c *Cloud) describe(r *Repository) map[string]any {
 	return map[string]any{
 		"repositoryName": r.Name, "repositoryArn": c.arn("ecr", "repository/"+r.Name), "registryId": c.Account,
 		"repositoryUri": c.RegistryHost() + "/" + r.Name, "imageTagMutability": r.Mutability,
+		"imageScanningConfiguration": map[string]bool{"scanOnPush": r.ScanOnPush},
 	}
 }
 
 func (c *Cloud) createRepository(call *Call) (any, error) {
-	var in struct{ RepositoryName, ImageTagMutability string }
+	var in struct {
+		RepositoryName, ImageTagMutability string
+		ImageScanningConfiguration         struct{ ScanOnPush bool }
+	}
 	if err := call.Into(&in); err != nil {
 		return nil, err
 	}
@@ -137,7 +177,7 @@ func (c *Cloud) createRepository(call *Call) (any, error) {
 	if in.ImageTagMutability == "" {
 		in.ImageTagMutability = "MUTABLE" // AWS's default
 	}
-	return map[string]any{"repository": c.describe(c.addRepository(Repository{Name: in.RepositoryName, Mutability: in.ImageTagMutability}))}, nil
+	return map[string]any{"repository": c.describe(c.addRepository(Repository{Name: in.RepositoryName, Mutability: in.ImageTagMutability, ScanOnPush: in.ImageScanningConfiguration.ScanOnPush}))}, nil
 }
 
 type imageID struct{ ImageDigest, ImageTag string }
@@ -194,42 +234,6 @@ func (i *Image) status() string {
 	return i.Status
 }
 
-func (c *Cloud) describeImageScanFindings(call *Call) (any, error) {
-	var in struct {
-		RepositoryName string
-		ImageID        imageID `json:"imageId"`
-	}
-	if err := call.Into(&in); err != nil {
-		return nil, err
-	}
-	r, err := c.repository(in.RepositoryName)
-	if err != nil {
-		return nil, err
-	}
-	image, err := r.find(in.ImageID)
-	if err != nil {
-		return nil, err
-	}
-	if image.Scan == nil {
-		return nil, refuse("ScanNotFoundException", "Image scan does not exist for the image with '%s' in the repository with name '%s'", image.Digest, r.Name)
-	}
-	counts, findings := map[string]int{}, []any{}
-	for _, f := range image.Scan.Findings {
-		counts[f.Severity]++
-		findings = append(findings, map[string]any{"name": f.Name, "severity": f.Severity, "attributes": []any{
-			map[string]string{"key": "package_name", "value": f.Package}, map[string]string{"key": "package_version", "value": f.Version},
-		}})
-	}
-	status := map[string]string{"status": image.Scan.Status}
-	if image.Scan.Reason != "" {
-		status["description"] = image.Scan.Reason
-	}
-	return map[string]any{
-		"registryId": c.Account, "repositoryName": r.Name, "imageId": map[string]string{"imageDigest": image.Digest}, "imageScanStatus": status,
-		"imageScanFindings": map[string]any{"findings": findings, "findingSeverityCounts": counts},
-	}, nil
-}
-
 // setTag makes the tag that of the image alone, unless tags of the repository stay.
 func (r *Repository) setTag(digest, tag string) error {
 	for _, other := range r.images {
@@ -246,4 +250,27 @@ func (r *Repository) setTag(digest, tag string) error {
 		image.Tags = append(image.Tags, tag)
 	}
 	return nil
+}
+
+// updateImageStorageClass restores or archives an image. Restoring is not at once: see
+// ChangeImage.
+func (c *Cloud) updateImageStorageClass(call *Call) (any, error) {
+	var in struct {
+		RepositoryName     string
+		ImageID            imageID `json:"imageId"`
+		TargetStorageClass string
+	}
+	if err := call.Into(&in); err != nil {
+		return nil, err
+	}
+	r, err := c.repository(in.RepositoryName)
+	if err != nil {
+		return nil, err
+	}
+	image, err := r.find(in.ImageID)
+	if err != nil {
+		return nil, err
+	}
+	image.Status = map[string]string{"STANDARD": "ACTIVATING", "ARCHIVE": "ARCHIVED"}[in.TargetStorageClass]
+	return map[string]any{"registryId": c.Account, "repositoryName": r.Name, "imageId": map[string]string{"imageDigest": image.Digest}, "imageStatus": image.Status}, nil
 }

@@ -24,8 +24,8 @@ var imagePath = regexp.MustCompile(`^/v2/(.+)/(manifests|blobs|tags|referrers)/(
 func (c *Cloud) serveRegistry(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	_, password, ok := r.BasicAuth()
-	expires, known := c.passwords[password]
-	ok, images := ok && known && c.clock().Before(expires), c.images
+	login, known := c.passwords[password]
+	ok, images := ok && known && c.clock().Before(login.expires), c.images
 	c.mu.Unlock()
 	if images == nil {
 		http.Error(w, "awstest has no registry of images: see ServeImages", http.StatusNotFound)
@@ -43,8 +43,13 @@ func (c *Cloud) serveRegistry(w http.ResponseWriter, r *http.Request) {
 	}
 	name, kind, reference := m[1], m[2], m[3]
 	c.mu.Lock()
-	repo := c.repos[name]
+	denied := c.authorizeImage(login.principal, r.Method, name, kind)
 	c.mu.Unlock()
+	if denied != nil {
+		registryError(w, http.StatusForbidden, "DENIED", errorOf(denied).Message)
+		return
+	}
+	repo := c.pushedTo(name, r.Method)
 	switch {
 	case repo == nil:
 		registryError(w, http.StatusNotFound, "NAME_UNKNOWN", "The repository with name '"+name+"' does not exist in the registry with id '"+c.Account+"'")
@@ -57,6 +62,26 @@ func (c *Cloud) serveRegistry(w http.ResponseWriter, r *http.Request) {
 	default:
 		images.ServeHTTP(w, r)
 	}
+}
+
+// CreateOnPush makes pushing create repositories with the settings of r, as a creation
+// template with CREATE_ON_PUSH does.
+func (c *Cloud) CreateOnPush(r Repository) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.onPush = &r
+}
+
+// pushedTo returns the repository, which pushing may create; nil: there is none.
+func (c *Cloud) pushedTo(name, method string) *Repository {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.repos[name] == nil && c.onPush != nil && method != http.MethodGet && method != http.MethodHead {
+		r := *c.onPush
+		r.Name = name
+		return c.addRepository(r)
+	}
+	return c.repos[name]
 }
 
 func registryError(w http.ResponseWriter, status int, code, message string) {
@@ -97,6 +122,9 @@ func (c *Cloud) putManifest(w http.ResponseWriter, r *http.Request, repo *Reposi
 	_, exists := repo.images[digest]
 	if !exists {
 		repo.images[digest] = &Image{Digest: digest, MediaType: mediaType, Size: int64(len(body)), PushedAt: c.clock()}
+		if repo.ScanOnPush {
+			c.scan(repo, repo.images[digest])
+		}
 	}
 	if !strings.HasPrefix(reference, "sha256:") {
 		if err := repo.setTag(digest, reference); err != nil {

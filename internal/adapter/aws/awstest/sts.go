@@ -10,6 +10,7 @@ type Role struct {
 	Name        string
 	Trusted     []string      // ARNs of principals that may assume it
 	WebIdentity *WebIdentity  // tokens that may assume it; nil: none
+	Trust       *Policy       // decides instead of the two, see AddTrustedRole
 	MaxSession  time.Duration // 0: an hour
 }
 
@@ -59,7 +60,7 @@ func (c *Cloud) assumeRole(call *Call) (any, error) {
 		return nil, err
 	}
 	role, ok := c.role(in.RoleArn)
-	if !ok || !trusts(role, call.Principal) {
+	if !ok || !c.trusts(role, call.Principal) {
 		return nil, &Error{Code: "AccessDenied", Message: "User: " + call.Principal.ARN + " is not authorized to perform: sts:AssumeRole on resource: " + in.RoleArn, Status: 403}
 	}
 	if call.Principal.Role() != "" { // role chaining
@@ -68,7 +69,10 @@ func (c *Cloud) assumeRole(call *Call) (any, error) {
 	return c.assume(role, in)
 }
 
-func trusts(role Role, p Principal) bool {
+func (c *Cloud) trusts(role Role, p Principal) bool {
+	if role.Trust != nil {
+		return role.Trust.trusts("AWS", c.principalNames(p), Access{Action: "sts:AssumeRole"})
+	}
 	for _, arn := range role.Trusted {
 		if arn == p.ARN || p.Role() != "" && strings.HasSuffix(arn, ":role/"+p.Role()) {
 			return true

@@ -68,6 +68,12 @@ func (c *Cloud) assumeRoleWithWebIdentity(call *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if role.Trust != nil {
+		if !c.trustsToken(role, in) {
+			return nil, denied
+		}
+		return c.assume(role, in)
+	}
 	if claims.Audience != role.WebIdentity.Audience || !slices.Contains(role.WebIdentity.Subjects, claims.Subject) {
 		return nil, denied
 	}

@@ -1,0 +1,161 @@
+package awstest
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// identity is a user or a role with policies. One without is allowed everything: tests
+// of a service need none.
+type identity struct {
+	policies []Policy
+	boundary *Policy
+}
+
+// SetPolicies gives a user or a role ("user/alice", "role/deploy-prod") policies, and a
+// boundary unless it is empty. Every call of theirs has to be allowed from now on.
+func (c *Cloud) SetPolicies(name, boundary string, policies ...string) error {
+	var i identity
+	for _, text := range policies {
+		p, err := ParsePolicy(text)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		i.policies = append(i.policies, p)
+	}
+	if boundary != "" {
+		p, err := ParsePolicy(boundary)
+		if err != nil {
+			return fmt.Errorf("%s: boundary: %w", name, err)
+		}
+		i.boundary = &p
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.identities[name] = i
+	return nil
+}
+
+// Judgement is a decision about an access.
+type Judgement struct {
+	Principal string
+	Access    Access
+	Decision  Decision
+}
+
+// Judgements returns all decisions so far.
+func (c *Cloud) Judgements() []Judgement {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.judgements)
+}
+
+// authorize judges what a principal needs, with c.mu held.
+func (c *Cloud) authorize(p Principal, needs []Access, code string) error {
+	name := p.ARN[strings.LastIndex(p.ARN, ":")+1:]
+	if role := p.Role(); role != "" {
+		name = "role/" + role
+	}
+	i, ok := c.identities[name]
+	if !ok {
+		return nil
+	}
+	for _, need := range needs {
+		d := Decide(i.policies, i.boundary, need)
+		c.judgements = append(c.judgements, Judgement{p.ARN, need, d})
+		if d == Allowed {
+			continue
+		}
+		why := "no identity-based policy allows the " + need.Action + " action"
+		if d == Refused {
+			why = "an explicit deny"
+		}
+		return &Error{Code: code, Status: http.StatusForbidden, Message: fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s because %s", p.ARN, need.Action, need.Resource, why)}
+	}
+	return nil
+}
+
+// authorizeCall judges a call of a control plane.
+func (c *Cloud) authorizeCall(call *Call) error {
+	code := "AccessDeniedException"
+	if strings.HasSuffix(call.Service.Metadata.Protocol, "query") || call.Service.Name == "s3" {
+		code = "AccessDenied"
+	}
+	return c.authorize(call.Principal, c.accessOf(call), code)
+}
+
+// accessOf returns what a call needs. A service that says nothing of an operation needs
+// the action of its name, on everything.
+func (c *Cloud) accessOf(call *Call) []Access {
+	if needs, ok := c.needs[call.Service.Name]; ok {
+		if all, known := needs(call); known {
+			return all
+		}
+	}
+	return []Access{{Action: call.Service.SigningName() + ":" + call.Operation.Name, Resource: "*"}}
+}
+
+// text returns a member of the input, or "".
+func (call *Call) text(name string) string {
+	value, _ := call.Input[name].(string)
+	return value
+}
+
+// on is what most operations need: the action of their name on one resource.
+func (call *Call) on(resource string) []Access {
+	return []Access{{Action: call.Service.SigningName() + ":" + call.Operation.Name, Resource: resource}}
+}
+
+func (c *Cloud) stsNeeds(call *Call) ([]Access, bool) {
+	switch call.Operation.Name {
+	case "AssumeRole":
+		return call.on(call.text("RoleArn")), true
+	case "GetCallerIdentity", "AssumeRoleWithWebIdentity":
+		return nil, true // they need no permission
+	}
+	return nil, false
+}
+
+func (c *Cloud) ecrNeeds(call *Call) ([]Access, bool) {
+	if name := call.text("repositoryName"); name != "" {
+		return call.on(c.arn("ecr", "repository/"+name)), true
+	}
+	names, _ := call.Input["repositoryNames"].([]any)
+	var all []Access
+	for _, name := range names {
+		all = append(all, call.on(c.arn("ecr", fmt.Sprint("repository/", name)))...)
+	}
+	return all, len(all) > 0
+}
+
+func (c *Cloud) eksNeeds(call *Call) ([]Access, bool) {
+	name := call.text("name")
+	return call.on(c.arn("eks", "cluster/"+name)), name != ""
+}
+
+func (c *Cloud) snsNeeds(call *Call) ([]Access, bool) {
+	arn := call.text("TopicArn")
+	return call.on(arn), arn != ""
+}
+
+// imageActions are what requests to the data plane of ECR need, by what they name.
+var imageActions = map[string]map[string]string{
+	"manifests": {http.MethodGet: "BatchGetImage", http.MethodHead: "BatchGetImage", http.MethodPut: "PutImage"},
+	"referrers": {http.MethodGet: "BatchGetImage"}, // ListImageReferrers is no action
+	"tags":      {http.MethodGet: "ListImages"},
+	"blobs": {
+		http.MethodGet: "GetDownloadUrlForLayer", http.MethodHead: "BatchCheckLayerAvailability",
+		http.MethodPost: "InitiateLayerUpload", http.MethodPatch: "UploadLayerPart", http.MethodPut: "CompleteLayerUpload",
+	},
+}
+
+// authorizeImage judges a request to the data plane.
+func (c *Cloud) authorizeImage(p Principal, method, repository, kind string) error {
+	action, ok := imageActions[kind][method]
+	if !ok {
+		action = method + " " + kind // which no policy allows
+	}
+	return c.authorize(p, []Access{{Action: "ecr:" + action, Resource: c.arn("ecr", "repository/"+repository)}}, "DENIED")
+}
