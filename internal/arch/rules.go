@@ -80,6 +80,7 @@ var rules = []rule{
 	{"internal/adapter/objecttest", withTools("internal/port", "internal/port/porttest", "internal/adapter/aws/objects", "internal/adapter/bucket", "internal/adapter/objectfolder", "internal/adapter/postgres", "internal/adapter/postgres/*"), "it starts the servers of all drivers of the shared state"},
 	{"internal/adapter/silenttest", nil, "it tests adapters of every kind, and knows none"},
 	{"internal/adapter/aws/", withTools("internal/extension", "internal/port", "internal/port/*", "internal/adapter/aws/session", "internal/adapter/aws/s3", "internal/adapter/aws/awstest"), "a service of AWS imports its port, the session and S3, never another service"},
+	{"internal/adapter/aws/ecr", withTools("internal/extension", "internal/ocilayout", "internal/port", "internal/port/*", "internal/adapter/aws/session", "internal/adapter/aws/awstest"), "what the scanner uploads is an OCI layout"},
 	{"internal/adapter/aws/awstest", []string{"internal/adapter/aws/awstest/*"}, "an AWS for tests knows nothing of Slipway"},
 	{"internal/adapter/kubernetes/labels", with(), kubernetesWhy},
 	{"internal/adapter/kubernetes/promtext", with("internal/port"), kubernetesWhy},

@@ -48,7 +48,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	closeRecords := func() error { return errors.Join(store.Close(), state.Close()) }
 	openEmbedded := embedded.Lazy(filepath.Join(w.Home, "registry"))
 	kept := openBlobs(state)
-	registry := oci.New(oci.Config{Embedded: openEmbedded, Blobs: kept, Login: ecr.New(session.Options{}, nil).Login})
+	registry := oci.New(oci.Config{Embedded: openEmbedded, Blobs: kept, Login: ecr.New(session.Options{}, nil).Login, Control: ecr.NewRegistries(session.Options{})})
 	signer := sigstore.New(sigstore.Config{Cache: filepath.Join(w.Home, "sigstore")})
 	host := extension.Host{
 		HistoryKeys: w.HistoryKeys, Signers: signer, Signatures: signer,

@@ -30,7 +30,8 @@ func newECR(t *testing.T) (*awstest.Lab, *oci.Registry) {
 	t.Cleanup(func() { _ = images.Close() })
 	l.ServeImages(images.Handler())
 	logins := ecr.New(session.Options{Client: l.Client, Backoff: func(int) time.Duration { return 0 }}, nil)
-	return l, oci.New(oci.Config{Login: logins.Login, Transport: l.Client.Transport, RetryDelay: time.Millisecond})
+	control := ecr.NewRegistries(session.Options{Client: l.Client, Backoff: func(int) time.Duration { return 0 }})
+	return l, oci.New(oci.Config{Login: logins.Login, Control: control, Transport: l.Client.Transport, RetryDelay: time.Millisecond})
 }
 
 func layout(t *testing.T, content string) port.BuiltImage {
@@ -57,7 +58,7 @@ func TestECR_PushAndPull(t *testing.T) {
 		t.Errorf("the same again: %v", err)
 	}
 	_, err = push(second, "v1")
-	if !fault.Is(err, fault.Conflict) || !strings.Contains(fault.HintOf(err), "immutable") {
+	if !fault.Is(err, fault.Conflict) || !strings.Contains(fault.HintOf(err), "immutable") || !strings.Contains(err.Error(), string(first.Digest)) || !strings.Contains(err.Error(), string(second.Digest)) {
 		t.Errorf("another image under the tag: %v (%s)", err, fault.HintOf(err))
 	}
 	if found, ok, err := registry.Find(t.Context(), name, "v1"); err != nil || !ok || found.Digest != first.Digest {
@@ -91,5 +92,86 @@ func TestECR_Errors(t *testing.T) {
 	}
 	if has, err := registry.Has(t.Context(), img); has || err != nil {
 		t.Errorf("an archived image: %t, %v, want it to be missing", has, err)
+	}
+}
+
+// Complaint 2: services that read no OCI manifests get one of Docker's, for linux/amd64.
+func TestECR_Complaint2_DockerFormat(t *testing.T) {
+	cloud, registry := newECR(t)
+	cloud.AddRepository(awstest.Repository{Name: "mlops/retail-api"})
+	built, err := registry.ToDocker(t.Context(), layout(t, "one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := registry.Push(t.Context(), built.Layout, delivery.Image{Repository: cloud.RegistryHost() + "/mlops/retail-api", Digest: built.Digest}, "v1", nil)
+	if err != nil || img.Digest != built.Digest {
+		t.Fatalf("%v, %v", img, err)
+	}
+	found, ok := cloud.Image("mlops/retail-api", string(img.Digest))
+	if !ok || found.MediaType != "application/vnd.docker.distribution.manifest.v2+json" {
+		t.Errorf("ECR has %+v", found)
+	}
+	config, err := registry.Unpack(t.Context(), img, filepath.Join(t.TempDir(), "rootfs"))
+	if err != nil || len(config.Cmd) != 1 {
+		t.Errorf("%+v, %v", config, err)
+	}
+}
+
+// Complaint 4: whether the image that a failure returns to can still be pulled.
+func TestECR_Complaint4_CheckPull(t *testing.T) {
+	cloud, registry := newECR(t)
+	cloud.AddRepository(awstest.Repository{Name: "api"})
+	built := layout(t, "one")
+	img, err := registry.Push(t.Context(), built.Layout, delivery.Image{Repository: cloud.RegistryHost() + "/api", Digest: built.Digest}, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, ok := cloud.Image("api", string(img.Digest)); !ok || len(found.Tags) > 0 {
+		t.Errorf("pushed as %+v, want no tag", found)
+	}
+	for _, tt := range []struct {
+		status string
+		kind   fault.Kind
+		hint   string
+	}{
+		{"ACTIVE", "", ""},
+		{"ARCHIVED", fault.Conflict, "UpdateImageStorageClass); it takes up to 20 minutes"},
+		{"ACTIVATING", fault.Unavailable, "up to 20 minutes"},
+	} {
+		if err := cloud.ChangeImage("api", string(img.Digest), func(i *awstest.Image) { i.Status = tt.status }); err != nil {
+			t.Fatal(err)
+		}
+		err := registry.CheckPull(t.Context(), img)
+		if tt.kind == "" && err != nil || tt.kind != "" && (!fault.Is(err, tt.kind) || !strings.Contains(fault.HintOf(err), tt.hint)) {
+			t.Errorf("%s: %v (%s)", tt.status, err, fault.HintOf(err))
+		}
+	}
+	img.Digest = delivery.DigestOf([]byte("deleted"))
+	if err := registry.CheckPull(t.Context(), img); !fault.Is(err, fault.NotFound) || !strings.Contains(fault.HintOf(err), "lifecycle rule") {
+		t.Errorf("deleted: %v (%s)", err, fault.HintOf(err))
+	}
+	if err := cloud.Invalid(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A push makes no repository by the way, where the account has a template for that.
+func TestECR_CreateOnPush(t *testing.T) {
+	cloud, registry := newECR(t)
+	cloud.CreateOnPush(awstest.Repository{Mutability: "MUTABLE"})
+	name := cloud.RegistryHost() + "/mlops/retail-api"
+	if _, err := registry.CheckRepository(t.Context(), name, false); !fault.Is(err, fault.NotFound) {
+		t.Errorf("%v", err)
+	}
+	if drift, err := registry.CheckRepository(t.Context(), name, true); err != nil || len(drift) > 0 {
+		t.Errorf("%q, %v", drift, err)
+	}
+	if drift, err := registry.CheckRepository(t.Context(), name, false); err != nil || len(drift) > 0 {
+		t.Errorf("%q, %v", drift, err)
+	}
+	for _, elsewhere := range []string{"mlops/retail-api", "registry.example.com/mlops/retail-api"} {
+		if drift, err := registry.CheckRepository(t.Context(), elsewhere, false); err != nil || len(drift) > 0 {
+			t.Errorf("%s: %q, %v", elsewhere, drift, err)
+		}
 	}
 }

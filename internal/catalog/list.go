@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/slipway-cd/slipway/internal/adapter/anchore"
+	"github.com/slipway-cd/slipway/internal/adapter/aws/ecr"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/eventbridge"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/objects"
 	sagemakerjobs "github.com/slipway-cd/slipway/internal/adapter/aws/sagemaker/jobs"
@@ -66,6 +67,7 @@ func Default() extension.Set {
 		Scanners: []extension.Scanner{
 			anchore.Extension(),
 			trivy.Extension(),
+			ecr.ScannerExtension(),
 		},
 		ModelRegistries: []extension.ModelRegistry{
 			sqlite.ModelRegistry(),

@@ -18,6 +18,7 @@ type Environment struct {
 	From       delivery.Environment `yaml:"from" jsonschema_description:"Environment to promote from: a run deploys the release that was accepted there for the commit, without testing, building or training again."`
 	Target     Target               `yaml:"target" unless:"until" jsonschema_description:"Where to deploy."`
 	AWS        EnvironmentAWS       `yaml:"aws" json:",omitzero" jsonschema_description:"What differs here from the top-level aws section."`
+	Image      EnvironmentImage     `yaml:"image" json:",omitzero" jsonschema_description:"What differs here from the top-level image section."`
 	Deploy     *EnvironmentDeploy   `yaml:"deploy" jsonschema_description:"What differs here from the top-level deploy section."`
 	Model      *EnvironmentModel    `yaml:"model" jsonschema_description:"What differs here from the top-level model section."`
 	Approvals  int                  `yaml:"approvals" jsonschema:"minimum=0,maximum=10" jsonschema_description:"Number of required approvals. Default 0."`
@@ -31,6 +32,13 @@ type Environment struct {
 	// Approvers are the lists that an approval's author has to be in, each; the file has
 	// none, a policy does.
 	Approvers [][]string `yaml:"-" json:"-"`
+
+	repository string // of its images, in full; empty: the common one
+}
+
+// EnvironmentImage is what an environment changes in where its images are.
+type EnvironmentImage struct {
+	Registry string `yaml:"registry" jsonschema_description:"Where a repository without a host is, instead of the common one: ecr (of this environment's account and region), embedded, or a registry's HOST[:PORT]."`
 }
 
 // Deploys reports whether releases are deployed in the environment; it has a
@@ -101,11 +109,14 @@ func (p Project) Environment(name delivery.Environment) (Environment, error) {
 	return e, nil
 }
 
-// In returns the project as the environment has it: with its own smoke checks, and
-// with its model section merged over the common one. What the environment changes
+// In returns the project as the environment has it: with its own repository of images and
+// smoke checks, and with its model section merged over the common one. What the environment changes
 // in a release's configuration is not merged: see Overrides. p is not changed.
 func (p Project) In(name delivery.Environment) Project {
 	e := p.Environments[name]
+	if e.repository != "" {
+		p.Image.Repository = e.repository
+	}
 	if e.Deploy != nil && e.Deploy.Smoke != nil {
 		p.Deploy.Smoke = e.Deploy.Smoke
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/catalog"
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/extension"
 )
 
 const overriding = `version: 1
@@ -163,5 +164,51 @@ func TestParse_Registry(t *testing.T) {
 				t.Errorf("%q", got)
 			}
 		})
+	}
+}
+
+// An environment may keep its images elsewhere, in its own account too.
+func TestProject_In_Registry(t *testing.T) {
+	p := parse(t, `version: 1
+service: api
+aws: {account: "111122223333", region: ap-southeast-1}
+image: {build: {go: .}, registry: ecr, repository: mlops/retail-api}
+environments:
+  dev: {image: {registry: embedded}, target: {local: {}}}
+  staging: {image: {registry: ecr}, aws: {account: "444455556666"}, target: {local: {}}}
+  prod: {aws: {account: "444455556666"}, target: {local: {}}}
+`)
+	for env, want := range map[delivery.Environment]string{
+		"dev": "mlops/retail-api", "staging": "444455556666.dkr.ecr.ap-southeast-1.amazonaws.com/mlops/retail-api", "prod": "111122223333.dkr.ecr.ap-southeast-1.amazonaws.com/mlops/retail-api",
+	} {
+		if got := p.In(env).Image.Repository; got != want {
+			t.Errorf("%s: %q, want %q", env, got, want)
+		}
+	}
+}
+
+// A registry of models that reads images in Docker's format makes it that of the project,
+// in all environments.
+func TestParse_Docker(t *testing.T) {
+	kinds := catalog.Default()
+	kinds.ModelRegistries = append(kinds.ModelRegistries, extension.ModelRegistry{Kind: "reads-docker", ReadsDockerImages: true})
+	for _, tt := range []struct {
+		registry, build string
+		docker          bool
+		err             string
+	}{
+		{"embedded", "go: .", false, ""},
+		{"reads-docker", "go: .", true, ""},
+		{"reads-docker", "dockerfile: {path: Dockerfile, platforms: [linux/arm64, linux/amd64]}", true, ""},
+		{"reads-docker", "dockerfile: {path: Dockerfile, platforms: [linux/arm64]}", true, "linux/amd64 only"},
+	} {
+		text := "version: 1\nservice: api\nimage: {build: {" + tt.build + "}, repository: api}\nmodel: {group: m, registry: " + tt.registry + "}\nenvironments: {prod: {target: {local: {}}}}\n"
+		p, err := config.Parse("slipway.yaml", []byte(text), none, kinds)
+		if (err != nil) != (tt.err != "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+			t.Errorf("%s, %s: %v, want %q", tt.registry, tt.build, err, tt.err)
+		}
+		if err == nil && p.Image.Docker != tt.docker {
+			t.Errorf("%s, %s: Docker is %t", tt.registry, tt.build, p.Image.Docker)
+		}
 	}
 }

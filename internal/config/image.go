@@ -2,15 +2,27 @@ package config
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/extension"
 )
 
 func (d *decoder) validateImage(i Image) {
 	d.matchPattern("image.repository", i.Repository, repositoryPattern, "a repository such as mlops/retail-api or registry.example.com/retail-api, without a tag")
 	d.validateGlobs("image.build.inputs", i.Build.Inputs)
+	for n, tag := range i.Tags {
+		at := "image.tags"
+		if _, list := d.positions[fmt.Sprintf("image.tags[%d]", n)]; list {
+			at = fmt.Sprintf("image.tags[%d]", n)
+		}
+		d.matchPattern(at, tag, tagPattern, "a tag such as prod")
+	}
 }
+
+const tagPattern = `^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`
 
 // What image.registry may be, besides a host.
 const (
@@ -20,34 +32,49 @@ const (
 
 const registryPattern = `^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?(\.[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)*(:[0-9]{1,5})?$`
 
-// resolveRegistry makes image.repository the full name, so that a plan prints it and
-// nothing depends on whose credentials are there.
-func (d *decoder) resolveRegistry() {
-	i := &d.project.Image
-	if i.Registry == "" || i.Registry == embeddedRegistry && !hasHost(i.Repository) {
-		return
-	}
-	if hasHost(i.Repository) {
-		d.addError("image.registry", "remove it, or the host in image.repository", "image.registry: image.repository names a registry, too: %q", i.Repository)
-		return
-	}
-	host := i.Registry
-	if host == ecrRegistry {
-		if host = d.ecrHost(); host == "" {
-			return
+// resolveRegistries makes every repository of images its full name, so that a plan prints
+// it and nothing depends on whose credentials are there.
+func (d *decoder) resolveRegistries() {
+	i, common := &d.project.Image, d.project.AWS
+	name := i.Repository
+	i.Repository = d.fullName("image.registry", i.Registry, name, extension.AWS{Account: common.Account, Region: common.Region})
+	for _, env := range slices.Sorted(maps.Keys(d.project.Environments)) {
+		e := d.project.Environments[env]
+		if e.Image.Registry == "" {
+			continue
 		}
-	} else if !matches(registryPattern, host) || !hasHost(host+"/") {
-		d.addError("image.registry", "ecr, embedded, or the host of a registry such as registry.example.com", "image.registry: invalid value %q", i.Registry)
-		return
+		e.repository = d.fullName("environments."+string(env)+".image.registry", e.Image.Registry, name, d.project.AWSOf(env))
+		d.project.Environments[env] = e
 	}
-	i.Repository = host + "/" + i.Repository
+}
+
+// fullName returns the repository of that name in the registry that the key names.
+func (d *decoder) fullName(key, registry, name string, at extension.AWS) string {
+	if registry == "" || registry == embeddedRegistry && !hasHost(name) {
+		return name
+	}
+	if hasHost(name) {
+		d.addError(key, "remove it, or the host in image.repository", "%s: image.repository names a registry, too: %q", key, name)
+		return name
+	}
+	if registry != ecrRegistry && (!matches(registryPattern, registry) || !hasHost(registry+"/")) {
+		d.addError(key, "ecr, embedded, or the host of a registry such as registry.example.com", "%s: invalid value %q", key, registry)
+		return name
+	}
+	host := registry
+	if registry == ecrRegistry {
+		host = d.ecrHost(key, at)
+	}
+	if host == "" {
+		return name
+	}
+	return host + "/" + name
 }
 
 // ecrHost returns the host of the account's images; empty: the file does not say where.
-func (d *decoder) ecrHost() string {
-	a := d.project.AWS
+func (d *decoder) ecrHost(key string, a extension.AWS) string {
 	if a.Account == "" || a.Region == "" {
-		d.addError("image.registry", `add aws: {account: "111122223333", region: ap-southeast-1}`, "image.registry: ecr needs the account and the region of AWS")
+		d.addError(key, `add aws: {account: "111122223333", region: ap-southeast-1}`, "%s: ecr needs the account and the region of AWS", key)
 		return ""
 	}
 	suffix := "amazonaws.com"
@@ -62,3 +89,32 @@ func hasHost(repository string) bool {
 	host, _ := delivery.SplitRepository(repository)
 	return host != ""
 }
+
+// requireDocker finds out whether something of the project reads its image in Docker's
+// format only. It is so in all environments then: the digest of an image depends on its
+// format, and a release has one.
+func (d *decoder) requireDocker() {
+	p := d.project
+	reader := ""
+	if m := p.Model; m != nil {
+		if r, err := d.kinds.ModelRegistry(m.Registry.Kind); err == nil && r.ReadsDockerImages {
+			reader = "model.registry: " + string(r.Kind)
+		}
+		if m.Train != nil && m.Train.On != nil {
+			if r, err := d.kinds.JobRunner(m.Train.On.Kind); err == nil && r.ReadsDockerImages {
+				reader = "model.train.on: " + string(r.Kind)
+			}
+		}
+	}
+	if reader == "" {
+		return
+	}
+	p.Image.Docker = true
+	platforms := p.Image.Build.Params.Platforms
+	if len(platforms) > 0 && !slices.Contains(platforms, dockerPlatform) {
+		d.addError("image.build.platforms", "add "+dockerPlatform, "image.build.platforms: %s runs images for %s only", reader, dockerPlatform)
+	}
+}
+
+// dockerPlatform is what services that read Docker's format only run.
+const dockerPlatform = "linux/amd64"

@@ -53,7 +53,8 @@ func Parse(name string, data []byte, env func(string) (string, bool), kinds exte
 	if len(d.errors) == 0 {
 		p.setDefaultKinds(kinds)
 		d.resolveAWS()
-		d.resolveRegistry()
+		d.resolveRegistries()
+		d.requireDocker()
 		d.validate(&p, env)
 	}
 	return p, d.result()

@@ -73,9 +73,13 @@ type Python struct {
 
 // Image configures how the image is built and named.
 type Image struct {
-	Build      Build  `yaml:"build" jsonschema:"required" jsonschema_description:"How the image is built."`
-	Registry   string `yaml:"registry" json:"-" jsonschema_description:"Where a repository without a host is: ecr (of the account and region that aws names), embedded (Slipway's own, the default), or a registry's HOST[:PORT]."`
-	Repository string `yaml:"repository" jsonschema:"required" jsonschema_description:"Repository, without a tag. Without a registry it is stored in Slipway's embedded registry."`
+	Build      Build      `yaml:"build" jsonschema:"required" jsonschema_description:"How the image is built."`
+	Registry   string     `yaml:"registry" json:"-" jsonschema_description:"Where a repository without a host is: ecr (of the account and region that aws names), embedded (Slipway's own, the default), or a registry's HOST[:PORT]."`
+	Repository string     `yaml:"repository" jsonschema:"required" jsonschema_description:"Repository, without a tag. Without a registry it is stored in Slipway's embedded registry."`
+	Create     bool       `yaml:"create" json:",omitzero" jsonschema_description:"true: a repository of ECR that does not exist is created, with tags that stay and a scan of what is pushed. Default: that is an error."`
+	Tags       StringList `yaml:"tags" json:",omitempty" jsonschema_description:"Tags that each pushed image gets besides build-RUN-COMMIT, such as prod: one or a list. Without them, not even latest is moved: releases are deployed by digest."`
+
+	Docker bool `yaml:"-" json:"-"` // what reads it takes Docker's format only: one image for linux/amd64
 }
 
 // Build is how the image is built: one kind of builder, with its section.

@@ -14,6 +14,7 @@ import (
 // Scan configures the gate for known vulnerabilities.
 type Scan struct {
 	With        extension.Kind      `yaml:"with" kinds:"scanners" jsonschema_description:"Scanner to use."`
+	Also        extension.Kind      `yaml:"also" kinds:"scanners" jsonschema_description:"Second scanner. What either of them finds counts, and both must be able to look."`
 	FailOn      []delivery.Severity `yaml:"fail_on" jsonschema:"minItems=1,enum=UNKNOWN,enum=NEGLIGIBLE,enum=LOW,enum=MEDIUM,enum=HIGH,enum=CRITICAL" jsonschema_description:"Severities that fail the gate: the lowest one listed and everything above it. Unrated findings fail only if UNKNOWN is listed. Default [HIGH, CRITICAL]."`
 	FixableOnly bool                `yaml:"fixable_only" jsonschema_description:"Only fail on vulnerabilities that have a fix."`
 	Waive       []Waiver            `yaml:"waive" jsonschema_description:"Vulnerabilities that are accepted until a given date."`
@@ -51,6 +52,9 @@ func (d *decoder) validateScan(p *Project) {
 	}
 	if p.Scan == nil {
 		return
+	}
+	if p.Scan.Also != "" && p.Scan.Also == p.Scan.With {
+		d.addError("scan.also", "remove it, or name another one", "scan.also: %s is scan.with, too", p.Scan.Also)
 	}
 	for i, w := range p.Scan.Waive {
 		d.validateWaiver(fmt.Sprintf("scan.waive[%d]", i), w, p.Scan.Waive[:i])

@@ -26,7 +26,8 @@ func Schema(kinds extension.Set) ([]byte, error) {
 	g.addInline("Notify", Notify{}, notifierChoices(kinds))
 	g.addInline("Build", Build{}, builderChoices(kinds))
 	g.addOptionalSteps()
-	g.addKinds("Scan", "with", "scanners")
+	g.addKinds("Scan", "with", "scanners", true)
+	g.addKinds("Scan", "also", "scanners", false)
 	g.addRegistry()
 	g.addPatterns()
 	g.allowBool("EnvironmentTrain")
@@ -184,8 +185,8 @@ func (g *generator) section(s extension.Section) *jsonschema.Schema {
 	return out
 }
 
-// addKinds lists the kinds that a property names.
-func (g *generator) addKinds(name, key, list string) {
+// addKinds lists the kinds that a property names, of which the first may be the default.
+func (g *generator) addKinds(name, key, list string, hasDefault bool) {
 	p, ok := g.property(property{name, key})
 	if !ok {
 		return
@@ -195,7 +196,7 @@ func (g *generator) addKinds(name, key, list string) {
 	for i, kind := range kinds {
 		p.Enum = append(p.Enum, kind)
 		text := kind + " (" + descriptions[i] + ")"
-		if i == 0 {
+		if i == 0 && hasDefault {
 			text = kind + " (default; " + descriptions[i] + ")"
 		}
 		about = append(about, text)

@@ -25,6 +25,7 @@ func patterns(kinds extension.Set) map[property]func(*jsonschema.Schema) {
 		{"Train", "run"}:               patternOf(`\S`),
 		{"Evaluate", "run"}:            patternOf(`\S`),
 		{"Image", "repository"}:        patternOf(repositoryPattern),
+		{"Image", "tags"}:              patternOfItems(tagPattern),
 		{"AWS", "account"}:             patternOf(accountPattern),
 		{"AWS", "region"}:              patternOf(regionPattern),
 		{"EnvironmentAWS", "account"}:  patternOf(accountPattern),

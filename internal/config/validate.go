@@ -60,9 +60,16 @@ func (d *decoder) validate(p *Project, env func(string) (string, bool)) {
 	d.validateAWS()
 	for _, s := range d.sections {
 		if s.section.Check != nil {
-			s.section.Check(s.value, sectionChecker{d, s.path, p.Image.Repository})
+			s.section.Check(s.value, sectionChecker{d, s.path, p.repositoryAt(s.path)})
 		}
 	}
+}
+
+// repositoryAt returns the repository of images for a section at that path of the file.
+func (p *Project) repositoryAt(path string) string {
+	rest, _ := strings.CutPrefix(path, "environments.")
+	name, _, _ := strings.Cut(rest, ".")
+	return p.In(delivery.Environment(name)).Image.Repository
 }
 
 func (d *decoder) matchPattern(at, text, form, hint string) {

@@ -12,6 +12,9 @@ type ModelRegistry struct {
 	Description string
 	Example     string  // for hints, with a section
 	Section     Section // none: the file names the kind alone
+	// ReadsDockerImages: it takes images in Docker's format for linux/amd64 only. The
+	// project's image is in that format then.
+	ReadsDockerImages bool
 	// Address returns the address of the server that gets the section's credentials; nil
 	// without a section.
 	Address func(section any) Secret
@@ -30,7 +33,10 @@ type JobRunner struct {
 	Section     Section
 	// Remote commands inherit nothing of this machine's environment, and are only
 	// started by a person unless the file says otherwise: they may cost money.
-	Remote   bool
+	Remote bool
+	// ReadsDockerImages: as for a model registry.
+	ReadsDockerImages bool
+
 	New      func(h Host, section any) (port.Jobs, error)
 	Commands []Command
 }

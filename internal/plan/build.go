@@ -45,14 +45,17 @@ func (pl *planner) build(tests []string) error {
 		Name: pushStep, Kind: step.Push, Needs: needs, Timeout: pushTimeout, Retries: pushRetries,
 		Reason: "uploads missing layers to the registry",
 	}, step.PushParams{
-		Repository: image.Repository, TagInputs: !params.Reproducible() && !params.NoLookup, Rebuild: pl.trigger.Rebuild,
+		Repository: image.Repository, TagInputs: !params.Reproducible() && !params.NoLookup, Rebuild: pl.trigger.Rebuild, Create: image.Create, Tags: image.Tags,
 	})
 	return nil
 }
 
 func (pl *planner) buildParams() step.BuildParams {
 	params := pl.project.Image.Build.Params
-	params.Repository = pl.project.Image.Repository
+	params.Repository, params.Docker = pl.project.Image.Repository, pl.project.Image.Docker
+	if params.Docker && params.Dockerfile != "" {
+		params.Platforms = []string{"linux/amd64"}
+	}
 	// The identity of keyless signatures differs from workflow to workflow: it does
 	// not show who pushed an image that the registry has.
 	params.NoLookup = pl.project.Sign != nil && pl.project.Sign.Key == "" && !params.Reproducible()

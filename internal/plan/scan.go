@@ -21,11 +21,14 @@ func (pl *planner) scan() bool {
 		return false
 	}
 	with := step.ScanParams{
-		Repository: pl.project.Image.Repository, Scanner: string(s.With), FailOn: s.FailOn,
+		Repository: pl.project.Image.Repository, Scanner: string(s.With), Create: pl.project.Image.Create, FailOn: s.FailOn,
 		FixableOnly: s.FixableOnly, VEX: s.VEX, MaxAge: cmp.Or(s.MaxAge, maxDatabaseAge), Unavailable: pl.onScanUnavailable(),
 	}
 	if len(with.FailOn) == 0 {
 		with.FailOn = []delivery.Severity{delivery.High, delivery.Critical}
+	}
+	if s.Also != "" {
+		with.Also = []string{string(s.Also)}
 	}
 	for _, w := range s.Waive {
 		with.Waive = append(with.Waive, waiver(w))

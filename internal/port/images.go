@@ -18,6 +18,7 @@ type BuildRequest struct {
 
 	Env    map[string]string // for the build, e.g. GOFLAGS
 	Layout string            // absolute folder: the OCI layout to write
+	Arch   string            // processor, with Go: "amd64"; empty: this machine's
 
 	// CacheDir is an absolute folder for what makes the next build faster. Builds of
 	// another project, or of code that is trusted less, get another one. Empty: the
@@ -74,8 +75,9 @@ type Progress func(done, total int64)
 // ImageStore is an OCI registry. Repositories without a host are in the embedded
 // one.
 type ImageStore interface {
-	// Push uploads what the registry lacks from the OCI layout and tags it.
-	// It returns the pinned image. Idempotent.
+	// Push uploads what the registry lacks from the OCI layout and tags it; without a
+	// tag, only its digest names it. It returns the pinned image. Idempotent. A tag of
+	// another image that can't be moved is fault.Conflict that names both.
 	Push(ctx context.Context, layout string, img delivery.Image, tag string, p Progress) (delivery.Image, error)
 	// Has reports whether the registry holds the image, by digest.
 	Has(ctx context.Context, img delivery.Image) (bool, error)
@@ -99,6 +101,34 @@ type ImageStore interface {
 	// Reference returns the name under which other tools on this machine pull the
 	// image.
 	Reference(img delivery.Image) string
+}
+
+// RepositoryChecker is an optional ability of an ImageStore: of registries that tell more
+// about repositories than their images.
+type RepositoryChecker interface {
+	// CheckRepository requires the repository to exist, or creates it if asked to;
+	// otherwise a missing one is fault.NotFound. It returns, in words for people, in what
+	// its settings differ from those of a repository for releases: nothing for registries
+	// that have no such settings.
+	CheckRepository(ctx context.Context, repository string, create bool) (drift []string, err error)
+}
+
+// DockerConverter is an optional ability of an ImageStore: of what only reads Docker's
+// format.
+type DockerConverter interface {
+	// ToDocker makes the image for linux/amd64 in the layout one of Docker's schema 2
+	// with gzip layers, which the layout lists alone afterwards. Without such an image it
+	// is fault.Invalid. The same image gives the same digest.
+	ToDocker(ctx context.Context, built BuiltImage) (BuiltImage, error)
+}
+
+// PullChecker is an optional ability of an ImageStore: whether images can still be
+// pulled.
+type PullChecker interface {
+	// CheckPull requires that the image can be pulled now. One that is gone is
+	// fault.NotFound, one that has to be restored first fault.Conflict, with how to. An
+	// image in the embedded registry, or in one that does not respond, is not checked.
+	CheckPull(ctx context.Context, img delivery.Image) error
 }
 
 // ImageConfig is how to start an image.

@@ -18,6 +18,9 @@ type ScanRequest struct {
 	// The next scan of the same image gets the same folder. Empty: nothing is
 	// cached.
 	CacheDir string
+	// CreateRepository: a scanner that works in a registry may create the repository
+	// that it uploads to.
+	CreateRepository bool
 	// OnProgress receives short descriptions of what is being done; nil: none are
 	// needed.
 	OnProgress func(text string)
@@ -28,7 +31,7 @@ type ScanReport struct {
 	Scanner      string             `json:"scanner"`                // name and version: "grype 0.121.0"
 	Database     time.Time          `json:"database,omitzero"`      // time of its newest data, UTC
 	Distribution string             `json:"distribution,omitempty"` // "debian 12"; empty: not recognized
-	Packages     map[string]int     `json:"packages,omitempty"`     // number of packages looked up, by ecosystem
+	Packages     map[string]int     `json:"packages,omitempty"`     // number of packages looked up, by ecosystem; nil: the scanner does not tell, and a note says so
 	Findings     []delivery.Finding `json:"findings"`               // the most severe first, then by name, package and path
 	Gaps         []ScanGap          `json:"gaps,omitempty"`         // what could not be checked
 	Notes        []string           `json:"notes,omitempty"`        // further information, without influence on the outcome
@@ -55,10 +58,10 @@ type Scanner interface {
 	// is fault.Unavailable with a hint; a damaged image is fault.Corrupt. The
 	// scanner reports the age of its data and does not judge it.
 	//
-	// The layout is only read, and the image is not published. A scanner that
-	// works in a registry may upload it to its own repository that nothing is
-	// deployed from, under its digest and never under Image.Repository; it finds
-	// again what it uploaded before, and waits for the result until ctx ends.
+	// The layout is only read. A scanner that works in a registry may upload the image
+	// there, under its digest and without a tag: no name leads to it before it has
+	// passed. It finds again what it uploaded before, and waits for the result until ctx
+	// ends, or as long as it says.
 	//
 	// It returns soon after ctx has ended. Safe for concurrent use.
 	Scan(ctx context.Context, req ScanRequest) (ScanReport, error)

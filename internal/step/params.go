@@ -98,6 +98,8 @@ type BuildParams struct {
 	Platforms  []string          `json:"platforms,omitempty"`
 	Cache      string            `json:"cache,omitempty"` // repository
 
+	Docker bool `json:"docker,omitempty"` // the image is for linux/amd64 alone, in Docker's format
+
 	NoLookup bool `json:"no_lookup,omitempty"` // build even if the registry has an image of the same inputs
 
 	Kind    string          `json:"kind,omitempty"`    // of builder, when it is neither go nor dockerfile
@@ -108,6 +110,8 @@ type BuildParams struct {
 type ScanParams struct {
 	Repository  string              `json:"repository"`             // name of the image to scan
 	Scanner     string              `json:"with"`                   // kind of the scanner
+	Also        []string            `json:"also,omitempty"`         // more scanners: what either finds counts
+	Create      bool                `json:"create,omitempty"`       // a scanner in a registry may create the repository
 	FailOn      []delivery.Severity `json:"fail_on"`                // the lowest of these severities and all above it fail; UNKNOWN only if it is listed
 	FixableOnly bool                `json:"fixable_only,omitempty"` // findings without a fix do not fail
 	Waive       []Waiver            `json:"waive,omitempty"`
@@ -138,6 +142,9 @@ type PushParams struct {
 	Repository string `json:"repository"`
 	TagInputs  bool   `json:"tag_inputs,omitempty"` // tag the image by its inputs, so that it is found
 	Rebuild    bool   `json:"rebuild,omitempty"`    // the image replaces another one of the same inputs
+
+	Create bool     `json:"create,omitempty"` // a repository that does not exist, where the registry can
+	Tags   []string `json:"tags,omitempty"`   // more of them, which are moved to the image
 }
 
 // TrainParams configures a train step.

@@ -83,6 +83,16 @@ func (r Request) Logf(format string, args ...any) {
 	}
 }
 
+// Notice tells people something that changes no outcome: in the step's log, and as an
+// event.
+func (r Request) Notice(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	r.Logf("note: %s", text)
+	if r.Emit != nil {
+		r.Emit(event.Event{Kind: event.Notice, Environment: r.Environment, Text: text})
+	}
+}
+
 // ReportGates emits the results of gates.
 func (r Request) ReportGates(answers ...delivery.GateResult) {
 	if r.Emit == nil {

@@ -4,6 +4,7 @@
 package ko
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -127,14 +128,15 @@ func (b *Builder) toolchainError(ctx context.Context, act string, err error) err
 // Build writes the image of the main package o.Go into o.Layout.
 func (b *Builder) Build(ctx context.Context, o port.BuildRequest, out io.Writer) (port.BuiltImage, error) {
 	act := fmt.Sprintf("build %s of %s", o.Go, o.Service)
-	at, err := findMainPackage(o, b.arch)
+	arch := cmp.Or(o.Arch, b.arch)
+	at, err := findMainPackage(o, arch)
 	if err != nil {
 		return port.BuiltImage{}, err
 	}
 	if _, err := exec.LookPath("go"); err != nil {
 		return port.BuiltImage{}, b.toolchainError(ctx, act, err)
 	}
-	built, err := b.buildAlone(ctx, buildRequest{Module: at.module, Package: at.pkg, Arch: b.arch, Service: o.Service, Env: o.Env, Layout: o.Layout}, out)
+	built, err := b.buildAlone(ctx, buildRequest{Module: at.module, Package: at.pkg, Arch: arch, Service: o.Service, Env: o.Env, Layout: o.Layout}, out)
 	if err != nil {
 		return port.BuiltImage{}, buildError(ctx, act, err, out)
 	}

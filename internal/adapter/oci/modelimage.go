@@ -38,7 +38,7 @@ func (r *Registry) Pack(ctx context.Context, m delivery.ModelRef, repository str
 		return delivery.Image{}, err
 	}
 	img := delivery.Image{Repository: repository, Digest: p.recordedImage()}
-	if img.Digest != "" && at.isTagged(img, p.tag("model")) {
+	if img.Digest != "" && at.isAt(at.repo.Tag(p.tag("model")), img) {
 		return img, nil
 	}
 	what, parts, err := p.build(ctx)
@@ -50,8 +50,8 @@ func (r *Registry) Pack(ctx context.Context, m delivery.ModelRef, repository str
 		return delivery.Image{}, fmt.Errorf("%s: %w", p.act, err)
 	}
 	img.Digest = delivery.Digest(digest.String())
-	if !at.isTagged(img, p.tag("model")) {
-		err := at.send(ctx, "push the model's image "+img.String(), p.tag("model"), what, parts, nil)
+	if !at.isAt(at.repo.Tag(p.tag("model")), img) {
+		err := at.send(ctx, "push the model's image "+img.String(), at.repo.Tag(p.tag("model")), what, parts, nil)
 		if err != nil {
 			return delivery.Image{}, p.toFault(ctx, err)
 		}

@@ -29,6 +29,7 @@ type Config struct {
 	Address       string                             // where Embedded listens for other tools; default embedded.DefaultAddress
 	Keychain      authn.Keychain                     // default: Docker's configuration and its credential helpers
 	Login         Login                              // before the keychain; nil: none
+	Control       Control                            // of the registries that have one; nil: none has
 	Transport     http.RoundTripper                  // to the other registries; default: go-containerregistry's
 	RetryDelay    time.Duration                      // before the first of two retries; default 1 s
 	Blobs         port.SharedBlobs                   // where Embedded is shared with other machines; nil: it is not

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -21,24 +22,25 @@ func (r *Registry) Push(ctx context.Context, dir string, img delivery.Image, tag
 	if err := validateImage(img); err != nil {
 		return delivery.Image{}, err
 	}
-	if err := validateTag(tag); err != nil {
-		return delivery.Image{}, err
-	}
 	at, err := r.repoRef(ctx, img.Repository)
+	if err == nil && tag != "" {
+		err = validateTag(tag)
+	}
 	if err != nil {
 		return delivery.Image{}, err
 	}
 	act := "push " + img.String()
+	as := at.nameOf(img, tag)
 	what, parts, err := fromLayout(dir, img)
 	// The library looks for the tag itself, but knows nothing of blobs that the
 	// embedded registry has lost.
-	if (err != nil || at.embedded != nil) && at.isTagged(img, tag) {
+	if (err != nil || at.embedded != nil) && at.isAt(as, img) {
 		return img, at.toFault(ctx, act, at.save(ctx, img.Digest))
 	}
 	if err != nil {
 		return delivery.Image{}, err
 	}
-	err = at.send(ctx, act, tag, what, parts, p)
+	err = at.send(ctx, act, as, what, parts, p)
 	if err == nil {
 		err = at.toFault(ctx, act, at.save(ctx, img.Digest))
 	}
@@ -48,19 +50,40 @@ func (r *Registry) Push(ctx context.Context, dir string, img delivery.Image, tag
 	return img, nil
 }
 
-// send uploads the parts that are missing, and the tag last.
-func (p repoRef) send(ctx context.Context, act, tag string, what remote.Taggable, parts []v1.Descriptor, progress port.Progress) error {
+// nameOf is what an image is pushed as: its tag, or its digest without one.
+func (p repoRef) nameOf(img delivery.Image, tag string) name.Reference {
+	if tag == "" {
+		return p.repo.Digest(string(img.Digest))
+	}
+	return p.repo.Tag(tag)
+}
+
+// send uploads the parts that are missing, and the name last.
+func (p repoRef) send(ctx context.Context, act string, as name.Reference, what remote.Taggable, parts []v1.Descriptor, progress port.Progress) error {
 	need, err := p.prepare(act, parts)
 	if err != nil {
 		return err
 	}
 	seen := newProgressTransport(p.transport, progress, parts)
-	err = remote.Push(p.repo.Tag(tag), what, append(p.options, remote.WithTransport(seen))...)
+	err = remote.Push(as, what, append(p.options, remote.WithTransport(seen))...)
 	seen.finish(err == nil)
 	if err != nil && p.embedded != nil && (isNoSpace(err) || lacksSpace(p.embedded.Dir(), need)) && ctx.Err() == nil {
 		return diskFull(act, p.embedded.Dir(), "the image", need, err)
 	}
-	return p.toFault(ctx, act, err)
+	return p.namingBoth(ctx, as, what, p.toFault(ctx, act, err))
+}
+
+// namingBoth says which image has the tag that can't be moved.
+func (p repoRef) namingBoth(ctx context.Context, as name.Reference, what remote.Taggable, err error) error {
+	if !fault.Is(err, fault.Conflict) || ctx.Err() != nil {
+		return err
+	}
+	there, headErr := remote.Head(as, p.options...)
+	raw, rawErr := what.RawManifest()
+	if headErr != nil || rawErr != nil {
+		return err
+	}
+	return fault.New(fault.Conflict, "%v: %s is %s, not %s", err, as.Identifier(), there.Digest, delivery.DigestOf(raw)).Hint("%s", fault.HintOf(err))
 }
 
 // Has reports whether the registry holds the image.
@@ -85,9 +108,9 @@ func (r *Registry) Has(ctx context.Context, img delivery.Image) (bool, error) {
 	return at.embedded == nil || at.embedded.IsComplete(img.Digest), nil
 }
 
-// isTagged reports whether there is nothing to do. Trouble is left to the push.
-func (p repoRef) isTagged(img delivery.Image, tag string) bool {
-	d, err := remote.Head(p.repo.Tag(tag), p.options...)
+// isAt reports whether there is nothing to do. Trouble is left to the push.
+func (p repoRef) isAt(as name.Reference, img delivery.Image) bool {
+	d, err := remote.Head(as, p.options...)
 	if err != nil || d.Digest.String() != string(img.Digest) {
 		return false
 	}

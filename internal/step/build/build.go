@@ -74,15 +74,38 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	r.Progress("building %s", source(w))
 	img, err := builder.Build(ctx, port.BuildRequest{
 		Dir: checkout, Root: root, Go: w.Go, Service: r.Service,
-		Repository: w.Repository, Env: w.Env, Options: w.Options, Layout: layoutDir(r), CacheDir: r.CacheDir, Dockerfile: dockerfile, OnProgress: r.OnProgress,
+		Arch: archOf(w), Repository: w.Repository, Env: w.Env, Options: w.Options, Layout: layoutDir(r), CacheDir: r.CacheDir, Dockerfile: dockerfile, OnProgress: r.OnProgress,
 	}, log)
 	if err != nil {
 		return buildError(ctx, w, err)
+	}
+	if w.Docker {
+		if img, err = s.toDocker(ctx, r, img); err != nil {
+			return buildError(ctx, w, err)
+		}
 	}
 	if !img.Digest.Valid() {
 		return step.Result{}, fault.New(fault.Internal, "build %s: invalid digest %q", source(w), img.Digest)
 	}
 	return step.Succeed(fmt.Sprintf("sha256:%s %s", img.Digest.Short(), formatSize(img.Size)), step.BuildOutput{BuiltImage: img, Inputs: inputs})
+}
+
+// archOf is what images in Docker's format are built for.
+func archOf(w step.BuildParams) string {
+	if w.Docker {
+		return "amd64"
+	}
+	return ""
+}
+
+// toDocker converts what was built, where something reads Docker's format only.
+func (s Step) toDocker(ctx context.Context, r step.Request, img port.BuiltImage) (port.BuiltImage, error) {
+	c, ok := s.Images.(port.DockerConverter)
+	if !ok {
+		return img, fault.New(fault.Internal, "this store of images can't convert to Docker's format")
+	}
+	r.Progress("converting to Docker's format")
+	return c.ToDocker(ctx, img)
 }
 
 // lockLayout waits until no other run builds from the same inputs, such as that of the

@@ -24,7 +24,6 @@ import (
 // Step deploys.
 type Step struct {
 	rollout.Services
-	Images      port.ImageStore       // nil: whether a recorded release's image still exists is left to the target
 	ModelImages port.ModelImagePacker // nil: targets that need one can't be used
 	Metrics     port.MetricsProvider  // for canaries; nil: queries are fault.Internal
 	Trust       trust.Verifier        // for environments that require signatures
@@ -192,7 +191,13 @@ func (d *deployment) findWayBack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.request.Current, err = d.WayBack(ctx, d.request, d.current, ok && begun.State == delivery.Deploying)
+	resumed := ok && begun.State == delivery.Deploying
+	if !resumed && d.current.Instance() != d.request.ID {
+		if err := d.RequireWayBack(ctx, d.current); err != nil {
+			return err
+		}
+	}
+	d.request.Current, err = d.WayBack(ctx, d.request, d.current, resumed)
 	return err
 }
 

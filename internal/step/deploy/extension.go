@@ -11,7 +11,7 @@ import (
 func Extension() extension.Step {
 	return extension.Step{Kind: step.Deploy, New: func(p extension.Ports) step.Step {
 		return Step{
-			Services: rollout.ServicesFrom(p), Images: p.Images, ModelImages: p.ModelImages, Metrics: p.Metrics, Approvals: p.Approvals,
+			Services: rollout.ServicesFrom(p), ModelImages: p.ModelImages, Metrics: p.Metrics, Approvals: p.Approvals,
 			Trust: trust.Verifier{Attestations: p.Attestations, Signatures: p.Signatures},
 		}
 	}}

@@ -43,6 +43,9 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if r.Commit.SHA != "" {
 		tag += "-" + r.Commit.Short()
 	}
+	if err := s.checkRepository(ctx, r, w); err != nil {
+		return step.Result{}, fault.Prefix("push "+w.Repository, err)
+	}
 	pushed, err := s.upload(ctx, r, built, img, tag)
 	if err != nil {
 		return step.Result{}, fault.Prefix("push "+w.Repository, err)
@@ -51,12 +54,45 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, fault.New(fault.Corrupt, "push %s: the registry has %s, but %s was built",
 			w.Repository, pushed.Digest.Short(), built.Digest.Short())
 	}
-	if err := s.tagInputs(ctx, w, built, pushed); err != nil {
+	if err := s.tagInputs(ctx, r, w, built, pushed); err != nil {
 		return step.Result{}, fault.Prefix("push "+w.Repository, err)
+	}
+	for _, more := range w.Tags {
+		if err := s.moveTag(ctx, pushed, more); err != nil {
+			return step.Result{}, fault.Prefix("push "+w.Repository, err)
+		}
 	}
 	s.attachRevision(ctx, r, pushed)
 	out := step.PushOutput{Image: pushed, Tag: tag, Reference: s.Images.Reference(pushed)}
 	return step.Succeed(out.Reference, out)
+}
+
+// checkRepository requires the repository to be there, where the registry can tell, and
+// says in what it is not as one for releases ought to be.
+func (s Step) checkRepository(ctx context.Context, r step.Request, w step.PushParams) error {
+	c, ok := s.Images.(port.RepositoryChecker)
+	if !ok {
+		return nil
+	}
+	drift, err := c.CheckRepository(ctx, w.Repository, w.Create)
+	for _, text := range drift {
+		r.Notice("the repository %s: %s", w.Repository, text)
+	}
+	return err
+}
+
+// moveTag gives the image a tag that others had. One that stays where it is names both.
+func (s Step) moveTag(ctx context.Context, img delivery.Image, tag string) error {
+	there, ok, err := s.Images.Find(ctx, img.Repository, tag)
+	if err != nil || ok && there.Digest == img.Digest {
+		return err
+	}
+	err = s.Images.Tag(ctx, img, tag)
+	if fault.Is(err, fault.Conflict) && ok {
+		return fault.New(fault.Conflict, "the tag %s is %s, and can't be moved to %s: tags of this repository are immutable", tag, there.Digest, img.Digest).
+			Hint("remove it from image.tags, or exclude it in the repository (IMMUTABLE_WITH_EXCLUSION)").Cause(err)
+	}
+	return err
 }
 
 // upload brings the image into the registry, unless it was found there.
@@ -77,7 +113,7 @@ func (s Step) upload(ctx context.Context, r step.Request, built step.BuildOutput
 
 // tagInputs tags the image by what it was built from, so that other machines find
 // it. The first image of the same inputs keeps the tag until --rebuild.
-func (s Step) tagInputs(ctx context.Context, w step.PushParams, built step.BuildOutput, img delivery.Image) error {
+func (s Step) tagInputs(ctx context.Context, r step.Request, w step.PushParams, built step.BuildOutput, img delivery.Image) error {
 	if !w.TagInputs || !built.Inputs.Valid() {
 		return nil
 	}
@@ -86,7 +122,12 @@ func (s Step) tagInputs(ctx context.Context, w step.PushParams, built step.Build
 	if err != nil || ok && (first.Digest == img.Digest || !w.Rebuild) {
 		return err
 	}
-	return s.Images.Tag(ctx, img, tag)
+	err = s.Images.Tag(ctx, img, tag)
+	if fault.Is(err, fault.Conflict) {
+		r.Logf("the next build of the same inputs finds %s: the tags of this repository are immutable", first)
+		return nil
+	}
+	return err
 }
 
 // attachRevision records the commit next to the image, for people and their tools.

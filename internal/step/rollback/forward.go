@@ -194,6 +194,11 @@ func (f forward) deploy(ctx context.Context, resumed bool) (step.Result, error) 
 	if f.held.Release != "" {
 		current = f.held
 	}
+	if !resumed {
+		if err := f.CheckPull(ctx, f.request); err != nil {
+			return step.Result{}, fault.Prefix("roll back to "+string(f.rel.ID), err)
+		}
+	}
 	var err error
 	if f.request.Current, err = f.WayBack(ctx, f.request, current, resumed); err != nil {
 		return step.Result{}, err

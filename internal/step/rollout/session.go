@@ -22,6 +22,7 @@ type Services struct {
 	Models      port.ModelRegistry // nil: the stored history has no models
 	Log         port.RecordLog     // that the records are in; nil: they are those of this machine
 	Prober      port.Prober
+	Images      port.ImageStore             // of which it is asked whether a way back can be pulled; nil: that is not checked
 	LookupEnv   func(string) (string, bool) // variables in the headers of smoke checks; nil: os.LookupEnv
 	Clock       step.Clock
 	Monitors    step.Monitors // nil: plans with alarms can't be run

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -40,4 +41,38 @@ func (s Session) WayBack(ctx context.Context, o port.DeployRequest, current deli
 	}
 	s.Request.Logf("%s is known from an unsigned history, and is what runs in %s: a failure returns to it", back.ID, s.Request.Environment)
 	return found, nil
+}
+
+// RequireWayBack requires that the image of the current deployment can be pulled, before
+// a release replaces it.
+func (s Session) RequireWayBack(ctx context.Context, current delivery.Deployment) error {
+	if current.Release == "" {
+		return nil
+	}
+	rel, err := s.Recorded(ctx, current.Release)
+	if err == nil {
+		err = s.CheckPull(ctx, s.RequestFor(rel, current.Config))
+	}
+	if err == nil {
+		return nil
+	}
+	return fault.Prefix("a failure could not return to "+string(current.Instance()), err)
+}
+
+// WarnWayBack tells people, before the bake, that a failure could not return to the
+// current deployment: its image may have gone since the release was started.
+func (s Session) WarnWayBack(ctx context.Context, current delivery.Deployment) {
+	if err := s.RequireWayBack(ctx, current); err != nil && ctx.Err() == nil {
+		s.Request.Notice("during the bake, %v (%s)", err, fault.HintOf(err))
+	}
+}
+
+// CheckPull requires that the image of a release can still be pulled, as far as its
+// registry tells: a rule may have deleted or archived it.
+func (s Session) CheckPull(ctx context.Context, o port.DeployRequest) error {
+	checker, ok := s.Images.(port.PullChecker)
+	if !ok || !o.Release.Image.Digest.Valid() {
+		return nil
+	}
+	return checker.CheckPull(ctx, o.Release.Image)
 }

@@ -50,9 +50,9 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if !ok || !built.Digest.Valid() {
 		return step.Result{}, fault.New(fault.Internal, "scan: the plan has no build step before it")
 	}
-	scanner, ok := s.Scanners[w.Scanner]
-	if !ok {
-		return step.Result{}, fault.New(fault.Invalid, "scan: unknown scanner %q", w.Scanner)
+	scanners, err := s.scanners(w)
+	if err != nil {
+		return step.Result{}, err
 	}
 	image := delivery.Image{Repository: w.Repository, Digest: built.Digest}
 	excuses, err := s.suppressions(ctx, r, w, image)
@@ -73,13 +73,12 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, fmt.Errorf("generate the SBOMs of %s: %w", image, err)
 	}
 	away := s.updateDatabase(ctx, r, w)
-	report, err := scanner.Scan(ctx, port.ScanRequest{
-		Layout: built.Layout, Image: image, CacheDir: folder, OnProgress: func(text string) { r.Progress("%s", text) },
+	report, j, err := s.scan(ctx, w, scanners, excuses, port.ScanRequest{
+		Layout: built.Layout, Image: image, CacheDir: folder, CreateRepository: w.Create, OnProgress: func(text string) { r.Progress("%s", text) },
 	})
-	if err != nil && (ctx.Err() != nil || !fault.Is(err, fault.Unavailable)) {
+	if err != nil {
 		return step.Result{}, fmt.Errorf("scan %s: %w", image, err)
 	}
-	j := s.assess(w, report, excuses, err)
 	if away != nil && j.Verdict == delivery.Unavailable {
 		j.Reason += "; " + away.Error()
 	}
@@ -156,6 +155,11 @@ func readVEX(root *os.Root, name string) ([]byte, error) {
 // if it is not.
 func (s Step) updateDatabase(ctx context.Context, r step.Request, w step.ScanParams) error {
 	db, ok := s.Databases[w.Scanner]
+	for _, also := range w.Also {
+		if !ok {
+			db, ok = s.Databases[also]
+		}
+	}
 	if !ok {
 		return nil
 	}

@@ -84,6 +84,9 @@ func (w *watch) run(ctx context.Context) (step.Result, error) {
 	if ok && current.ID == w.deployed.Deployment {
 		return w.alreadyAccepted(ctx)
 	}
+	if ok {
+		w.WarnWayBack(ctx, current)
+	}
 	o, err := w.bake(ctx)
 	if err != nil {
 		return step.Result{}, err
