@@ -58,6 +58,13 @@ e2e: bin/slipway bin/cosign ## the whole, with kill -9, disk full and two users;
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then $(MAKE) --no-print-directory buildkit; fi
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway COSIGN_BIN=$(CURDIR)/bin/cosign go test -tags e2e $(TEST_FLAGS) -count=1 -p 1 -parallel $(E2E_PARALLEL) -timeout 55m $$(go list -tags e2e ./e2e/... | grep -v /e2e/attack) ./internal/adapter/kubernetes ./internal/adapter/kubernetes/jobrunner ./internal/adapter/buildkit ./internal/step/venv
 
+# The rows of docs/aws.md, alone: each with the tests that show it.
+.PHONY: e2e-aws
+e2e-aws: bin/slipway ## what works on AWS: the table of docs/aws.md and its tests, with an AWS of the tests' own (root for the cluster)
+	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] && [ -z "$${KUBECONFIG:-}" ]; then go run ./e2e/cluster/cmd/cluster build; fi
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway go test -tags e2e $(TEST_FLAGS) -json -count=1 -p 1 -timeout 20m -run "$$(go run ./e2e/cmd/awstable -run)" \
+	  ./e2e ./internal/adapter/aws/... ./internal/adapter/oci ./internal/adapter/kubernetes ./internal/catalog ./internal/config ./internal/plan ./internal/step/... | go run ./e2e/cmd/awstable
+
 # Where the state is kept: folder, s3, azure, gcs, postgres, or several with commas.
 DRIVER ?= folder,s3
 

@@ -69,6 +69,7 @@ type clusterProject struct {
 	namespace string
 	more      []string // namespaces of other environments
 	registry  string   // the nodes pull from it
+	cleaned   bool     // cleanUp was called
 }
 
 // newClusterProject makes a new namespace the project's target prod, and serves the
@@ -117,6 +118,10 @@ func (h *clusterProject) addEnvironment(name, options string) (namespace string)
 // cleanUp takes the service down while its service account still exists, and then
 // deletes the namespace. The project's cleanup finds nothing to take down afterwards.
 func (h *clusterProject) cleanUp() {
+	if h.cleaned {
+		return
+	}
+	h.cleaned = true
 	if h.t.Failed() {
 		h.dumpNamespace()
 	}

@@ -213,9 +213,9 @@ func TestTargets_FirstDeploy_Refused(t *testing.T) {
 
 // runBalanced delivers to prod, where nothing gives a Service of type LoadBalancer an
 // address, and does that as soon as the run waits for it.
-func (h *clusterProject) runBalanced(service string, meanwhile func()) result {
+func (h *clusterProject) runBalanced(service string, meanwhile func(), more ...string) result {
 	h.t.Helper()
-	r := h.start("run", "--env", "prod", "--json")
+	r := h.start(append([]string{"run", "--env", "prod", "--json"}, more...)...)
 	waits := func(e runEvent) bool {
 		return e.Kind == "step.progress" && e.Text == "waiting for users' own address: Service "+service+" has no load balancer"
 	}

@@ -16,6 +16,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 )
 
@@ -121,6 +122,20 @@ func (c *Cluster) Command(name string, args ...string) *exec.Cmd {
 		return exec.Command("nsenter", append([]string{"--target", c.networkPID, "--net", "--", name}, args...)...)
 	}
 	return c.backend.command(name, args...)
+}
+
+// Redirect makes the node pull images of the registry at host from another address, over
+// plain HTTP, from now on. It is for clusters that Start or `cluster up` started.
+func (c *Cluster) Redirect(host, address string) error {
+	if c.NodeIP == "" {
+		return unsupported("redirect a registry")
+	}
+	dir := filepath.Join(filepath.Dir(filepath.Dir(c.Kubeconfig)), "config", "certs.d", host)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	text := fmt.Sprintf("server = \"http://%[1]s\"\n[host.\"http://%[1]s\"]\n  capabilities = [\"pull\", \"resolve\"]\n", address)
+	return os.WriteFile(filepath.Join(dir, "hosts.toml"), []byte(text), 0o644)
 }
 
 // RestartAPIServer kills the API server with SIGKILL, starts it again, and returns

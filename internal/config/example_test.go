@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/slipway-cd/slipway/internal/catalog"
@@ -15,5 +16,21 @@ func TestLoad_Example(t *testing.T) {
 	}
 	if p.Model == nil || p.Model.Train == nil || len(p.Environments) == 0 {
 		t.Errorf("the example lacks a model or environments: %+v", p)
+	}
+}
+
+// TestLoad_ExampleAWS: the one for AWS names everything in full, and its environments as
+// the workshop has them.
+func TestLoad_ExampleAWS(t *testing.T) {
+	p, err := config.Load("../../examples/retail-aws/slipway.yaml", none, catalog.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const repository = "111122223333.dkr.ecr.ap-southeast-1.amazonaws.com/mlops/retail-api"
+	if names := strings.Join(p.EnvironmentNames(), " "); names != "dev prod staging" || p.Image.Repository != repository || p.Model.Group != "retail-price-sensitivity-models" {
+		t.Errorf("environments %s, repository %s, group %s", names, p.Image.Repository, p.Model.Group)
+	}
+	if p.Environments["dev"].Deploys() || p.Model.Train.RunsWhen() != config.TrainManual {
+		t.Error("dev deploys, or training is not manual")
 	}
 }

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+const table = "# AWS\n\n| part | what it does | test |\n|---|---|---|\n| ECR | pushes | `TestA`, `TestB` |\n| state | kept | `make drivers` |\n\n| other | table |\n"
+
+func TestReport(t *testing.T) {
+	rows := parse(table)
+	if len(rows) != 1 || strings.Join(tests(rows), " ") != "TestA TestB" {
+		t.Fatalf("%+v", rows)
+	}
+	stream := `{"Action":"pass","Package":"p","Test":"TestA"}` + "\n" + `{"Action":"output","Package":"p","Test":"TestB","Output":"why\n"}` + "\n" + `{"Action":"fail","Package":"p","Test":"TestB"}` + "\n"
+	for _, tt := range []struct {
+		stream string
+		ok     bool
+		said   int
+	}{
+		{stream, false, 1},
+		{strings.ReplaceAll(stream, `"fail"`, `"pass"`), true, 0},
+		{strings.ReplaceAll(stream, `"fail"`, `"skip"`), false, 0},
+		{`{"Action":"pass","Package":"p","Test":"TestA"}` + "\n", false, 0},
+		{"compile error\n", false, 1},
+	} {
+		outcomes, said := read(strings.NewReader(tt.stream))
+		var out bytes.Buffer
+		if ok := report(&out, rows, outcomes); ok != tt.ok || len(said) != tt.said {
+			t.Errorf("%q: %t, %q\n%s", tt.stream, ok, said, &out)
+		}
+	}
+	if report(&bytes.Buffer{}, parse(strings.ReplaceAll(table, "`TestA`, `TestB`", "none")), nil) {
+		t.Error("a row without a test passes")
+	}
+}
