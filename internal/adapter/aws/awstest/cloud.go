@@ -114,7 +114,9 @@ func New(config Config) (*Cloud, error) {
 		"cloudwatch": c.cloudwatch(),
 		"events":     c.events(),
 	}
-	c.needs = map[string]func(*Call) ([]Access, bool){"sts": c.stsNeeds, "ecr": c.ecrNeeds, "eks": c.eksNeeds, "sns": c.snsNeeds}
+	c.needs = map[string]func(*Call) ([]Access, bool){
+		"sts": c.stsNeeds, "ecr": c.ecrNeeds, "eks": c.eksNeeds, "sns": c.snsNeeds, "s3": c.s3Needs, "logs": c.logsNeeds, "sagemaker": c.sagemakerNeeds,
+	}
 	for service, operations := range c.handlers {
 		for name := range operations {
 			if _, ok := services[service].Operations[name]; !ok {

@@ -1,0 +1,91 @@
+package awstest
+
+import (
+	"fmt"
+	"strings"
+)
+
+// s3Actions are the actions of operations of S3 that have another name. Source: the
+// Service Authorization Reference of S3.
+var s3Actions = map[string]string{
+	"HeadObject": "GetObject", "CreateMultipartUpload": "PutObject", "UploadPart": "PutObject", "CompleteMultipartUpload": "PutObject",
+	"HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket",
+}
+
+// s3Needs: actions on objects, or on the bucket for an operation without a key.
+func (c *Cloud) s3Needs(call *Call) ([]Access, bool) {
+	action := call.Operation.Name
+	if other, ok := s3Actions[action]; ok {
+		action = other
+	}
+	resource := "arn:aws:s3:::" + call.text("Bucket")
+	keys := map[string][]string{}
+	if key := call.text("Key"); key != "" {
+		resource += "/" + key
+	}
+	if prefix := call.text("Prefix"); prefix != "" {
+		keys["s3:prefix"] = []string{prefix}
+	}
+	if value := call.text("IfNoneMatch"); value != "" {
+		keys["s3:if-none-match"] = []string{value}
+	}
+	return []Access{{Action: "s3:" + action, Resource: resource, Keys: keys}}, call.text("Bucket") != ""
+}
+
+// logsNeeds: streams have ARNs of their own.
+func (c *Cloud) logsNeeds(call *Call) ([]Access, bool) {
+	group := call.text("logGroupName")
+	resource := c.arn("logs", "log-group:"+group)
+	switch stream := call.text("logStreamName"); call.Operation.Name {
+	case "CreateLogStream", "PutLogEvents", "GetLogEvents":
+		resource += ":log-stream:" + stream
+	}
+	return call.on(resource), group != ""
+}
+
+// sagemakerNames are the members that name what an operation is about.
+var sagemakerNames = map[string]string{
+	"TrainingJobName": "training-job", "ProcessingJobName": "processing-job", "ModelPackageGroupName": "model-package-group", "ModelName": "model",
+}
+
+// sagemakerNeeds: tags and roles that are passed need more than the operation's action.
+func (c *Cloud) sagemakerNeeds(call *Call) ([]Access, bool) {
+	resource, keys := "", map[string][]string{}
+	if arn := call.text("ModelPackageArn"); arn != "" {
+		resource = arn
+	} else if name := call.text("ModelPackageName"); strings.HasPrefix(name, "arn:") {
+		resource = name
+	} else if arn := call.text("ResourceArn"); arn != "" {
+		resource = arn
+	}
+	for member, kind := range sagemakerNames {
+		if name := call.text(member); name != "" && resource == "" {
+			resource = c.arn("sagemaker", kind+"/"+strings.ToLower(name))
+		}
+	}
+	if status := call.text("ModelApprovalStatus"); status != "" {
+		keys["sagemaker:ModelApprovalStatus"] = []string{status}
+	}
+	switch call.Operation.Name {
+	case "CreateModelPackage": // of a group: the number is not known yet
+		resource = c.arn("sagemaker", "model-package/"+strings.ToLower(call.text("ModelPackageGroupName"))+"/*")
+	case "ListModelPackages", "ListTrainingJobs":
+		resource = "*"
+	}
+	if resource == "" {
+		return nil, false
+	}
+	all := []Access{{Action: "sagemaker:" + call.Operation.Name, Resource: resource, Keys: keys}}
+	if tags, _ := call.Input["Tags"].([]any); len(tags) > 0 && call.Operation.Name != "AddTags" {
+		all = append(all, Access{Action: "sagemaker:AddTags", Resource: resource})
+	}
+	for _, member := range []string{"RoleArn", "ExecutionRoleArn"} {
+		if role := call.text(member); role != "" {
+			all = append(all, Access{Action: "iam:PassRole", Resource: role, Keys: map[string][]string{"iam:PassedToService": {"sagemaker.amazonaws.com"}}})
+		}
+	}
+	if config, _ := call.Input["ResourceConfig"].(map[string]any); config["InstanceType"] != nil {
+		all[0].Keys["sagemaker:InstanceTypes"] = []string{fmt.Sprint(config["InstanceType"])}
+	}
+	return all, true
+}
