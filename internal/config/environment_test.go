@@ -199,8 +199,8 @@ func TestParse_Docker(t *testing.T) {
 	}{
 		{"embedded", "go: .", false, ""},
 		{"reads-docker", "go: .", true, ""},
-		{"reads-docker", "dockerfile: {path: Dockerfile, platforms: [linux/arm64, linux/amd64]}", true, ""},
-		{"reads-docker", "dockerfile: {path: Dockerfile, platforms: [linux/arm64]}", true, "linux/amd64 only"},
+		{"reads-docker", "dockerfile: Dockerfile, platforms: [linux/arm64, linux/amd64]", true, ""},
+		{"reads-docker", "dockerfile: Dockerfile, platforms: [linux/arm64]", true, "linux/amd64 only"},
 	} {
 		text := "version: 1\nservice: api\nimage: {build: {" + tt.build + "}, repository: api}\nmodel: {group: m, registry: " + tt.registry + "}\nenvironments: {prod: {target: {local: {}}}}\n"
 		p, err := config.Parse("slipway.yaml", []byte(text), none, kinds)
