@@ -44,6 +44,8 @@ var unasked = map[string]string{
 	"internal/adapter/local/supervisor MarkReading":   "locks a file",
 	"internal/adapter/local/supervisor Run":           "is a process of its own",
 
+	"internal/adapter/oci Registry.CheckRepository":     "calls the Control that it was made with",
+	"internal/adapter/oci Registry.ToDocker":            "reads and writes files of a layout",
 	"internal/adapter/oci loginKeychain.ResolveContext": "calls the Login that it was made with",
 
 	"internal/adapter/objectfolder": "files of this machine",

@@ -14,7 +14,7 @@ import (
 // Scan configures the gate for known vulnerabilities.
 type Scan struct {
 	With        extension.Kind      `yaml:"with" kinds:"scanners" jsonschema_description:"Scanner to use."`
-	Also        extension.Kind      `yaml:"also" kinds:"scanners" jsonschema_description:"Second scanner. What either of them finds counts, and both must be able to look."`
+	Also        extension.Kind      `yaml:"also" json:",omitzero" kinds:"scanners" jsonschema_description:"Second scanner. What either of them finds counts, and both must be able to look."`
 	FailOn      []delivery.Severity `yaml:"fail_on" jsonschema:"minItems=1,enum=UNKNOWN,enum=NEGLIGIBLE,enum=LOW,enum=MEDIUM,enum=HIGH,enum=CRITICAL" jsonschema_description:"Severities that fail the gate: the lowest one listed and everything above it. Unrated findings fail only if UNKNOWN is listed. Default [HIGH, CRITICAL]."`
 	FixableOnly bool                `yaml:"fixable_only" jsonschema_description:"Only fail on vulnerabilities that have a fix."`
 	Waive       []Waiver            `yaml:"waive" jsonschema_description:"Vulnerabilities that are accepted until a given date."`

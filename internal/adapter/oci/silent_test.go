@@ -43,9 +43,10 @@ func imageCalls(t *testing.T, r *oci.Registry, host string, built port.BuiltImag
 			_, err := r.Push(ctx, built.Layout, img, "v1", nil)
 			return err
 		},
-		"Registry.Has":  func(ctx context.Context) error { _, err := r.Has(ctx, img); return err },
-		"Registry.Find": func(ctx context.Context) error { _, _, err := r.Find(ctx, img.Repository, "v1"); return err },
-		"Registry.Tag":  func(ctx context.Context) error { return r.Tag(ctx, img, "v2") },
+		"Registry.Has":       func(ctx context.Context) error { _, err := r.Has(ctx, img); return err },
+		"Registry.CheckPull": func(ctx context.Context) error { return silenttest.MaySucceed(r.CheckPull(ctx, img)) },
+		"Registry.Find":      func(ctx context.Context) error { _, _, err := r.Find(ctx, img.Repository, "v1"); return err },
+		"Registry.Tag":       func(ctx context.Context) error { return r.Tag(ctx, img, "v2") },
 		"Registry.Download": func(ctx context.Context) error {
 			return r.Download(ctx, img, filepath.Join(newFolder(t, dir), "layout"))
 		},
