@@ -198,11 +198,12 @@ func TestParse_Docker(t *testing.T) {
 		err             string
 	}{
 		{"embedded", "go: .", false, ""},
+		{"{sagemaker: {storage: s3://mlops-models/slipway}}", "go: .", true, ""},
 		{"reads-docker", "go: .", true, ""},
 		{"reads-docker", "dockerfile: Dockerfile, platforms: [linux/arm64, linux/amd64]", true, ""},
 		{"reads-docker", "dockerfile: Dockerfile, platforms: [linux/arm64]", true, "linux/amd64 only"},
 	} {
-		text := "version: 1\nservice: api\nimage: {build: {" + tt.build + "}, repository: api}\nmodel: {group: m, registry: " + tt.registry + "}\nenvironments: {prod: {target: {local: {}}}}\n"
+		text := "version: 1\nservice: api\naws: {region: ap-southeast-1}\nimage: {build: {" + tt.build + "}, repository: api}\nmodel: {group: m, registry: " + tt.registry + "}\nenvironments: {prod: {target: {local: {}}}}\n"
 		p, err := config.Parse("slipway.yaml", []byte(text), none, kinds)
 		if (err != nil) != (tt.err != "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 			t.Errorf("%s, %s: %v, want %q", tt.registry, tt.build, err, tt.err)

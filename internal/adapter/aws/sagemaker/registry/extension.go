@@ -41,7 +41,7 @@ func Extension() extension.ModelRegistry {
 	section.Patterns = map[string]string{"storage": storagePattern, "role": rolePattern}
 	return extension.ModelRegistry{
 		Kind: "sagemaker", Description: "SageMaker's Model Registry, in the account and region that aws names.",
-		Example: "sagemaker: {storage: s3://mlops-models/slipway}", Section: section,
+		Example: "sagemaker: {storage: s3://mlops-models/slipway}", Section: section, ReadsDockerImages: true,
 		Address: func(section any) extension.Secret {
 			s, _ := section.(*Section)
 			return extension.Secret(s.Storage)
