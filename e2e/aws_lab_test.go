@@ -50,6 +50,7 @@ func newAWSProject(t *testing.T) *awsProject {
 	p.must(os.RemoveAll(filepath.Join(p.dir, "k8s")))
 	a := &awsProject{clusterProject: newNamespace(t, p)}
 	a.trim()
+	p.runTool("go", "list", "-deps", "./...") // fetches modules, while the network is still there
 	cloud, err := awstest.New(awstest.Config{})
 	p.must(err)
 	a.cloud = cloud
@@ -84,13 +85,18 @@ func (p *project) overlay(dir string) {
 	p.must(err)
 }
 
-// trim leaves out the example's tests, which TestRetail_Go runs, and makes its namespace
-// and its times the test's.
+// trim leaves out the example's tests, which TestRetail_Go runs, and staging, which
+// is as prod, and makes the namespace and the times the test's.
 func (a *awsProject) trim() {
 	text := a.read(a.dir + "/slipway.yaml")
 	begin, end := strings.Index(text, "test:\n"), strings.Index(text, "image:\n")
 	if begin < 0 || end < begin {
 		a.t.Fatal("slipway.yaml has no tests before its image")
+	}
+	text = text[:begin] + text[end:]
+	begin, end = strings.Index(text, "  staging:\n"), strings.Index(text, "  prod:\n")
+	if begin < 0 || end < begin {
+		a.t.Fatal("slipway.yaml has no staging before prod")
 	}
 	a.write("slipway.yaml", text[:begin]+text[end:])
 	a.edit("slipway.yaml", "namespace: mlops}", "namespace: "+a.namespace+"}")

@@ -42,7 +42,7 @@ func TestAWS_Pipeline(t *testing.T) {
 // testFirstAWSRelease: the image is in ECR, scanned before it got a tag; the cluster of
 // EKS runs it by digest, and SNS was told.
 func (a *awsProject) testFirstAWSRelease() string {
-	plan := a.slipway("plan", "--env", "prod", "--retrain").wantExit(0)
+	plan := a.slipway("plan", "--env", "prod", "--retrain", "--json").wantExit(0)
 	if host := a.cloud.RegistryHost(); !strings.Contains(plan.stdout, host+"/"+awsRepository) {
 		a.t.Errorf("the plan does not name %s/%s:\n%s", host, awsRepository, plan.stdout)
 	}
@@ -50,6 +50,10 @@ func (a *awsProject) testFirstAWSRelease() string {
 		a.t.Errorf("a plan pushed %d images", n)
 	}
 	r := a.runBalanced("retail-api-svc", func() {}, "--retrain").wantRun(0, "deployed")
+	a.eventually(time.Minute, func() bool { // the autoscaler adds the second replica now and then
+		st := a.status("prod")
+		return st.Health == "healthy" && len(st.Replicas) == 2
+	})
 	st := a.requireServing("retail-api-svc", r.report.Release)
 	image, ok := a.cloud.Image(awsRepository, st.Image.Digest)
 	if !ok || image.Scan == nil || image.Scan.Status != "COMPLETE" || len(image.Tags) == 0 {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -43,11 +44,19 @@ func (pl *planner) build(tests []string) error {
 	needs = append(needs, optional...)
 	pl.add(step.Spec{
 		Name: pushStep, Kind: step.Push, Needs: needs, Timeout: pushTimeout, Retries: pushRetries,
-		Reason: "uploads missing layers to the registry",
+		Reason: "uploads missing layers to " + registryOf(image.Repository),
 	}, step.PushParams{
 		Repository: image.Repository, TagInputs: !params.Reproducible() && !params.NoLookup, Rebuild: pl.trigger.Rebuild, Create: image.Create, Tags: image.Tags,
 	})
 	return nil
+}
+
+// registryOf is where the image goes, in full where it is not on this machine.
+func registryOf(repository string) string {
+	if host, _ := delivery.SplitRepository(repository); host == "" {
+		return "the registry"
+	}
+	return repository
 }
 
 func (pl *planner) buildParams() step.BuildParams {
