@@ -16,9 +16,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// Store keeps objects in a bucket. The client stays a field of its concrete type: the
-// linker keeps all of its 110 operations once it is converted to an interface, as the
-// SDK's own transfer manager does.
+// Store keeps objects in a bucket.
 type Store struct {
 	client     *s3.Client
 	bucket     string
