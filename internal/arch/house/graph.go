@@ -27,8 +27,8 @@ type Edge struct {
 // below dir: the files are laid in the order in which the fewest edges point from
 // a lower file to a higher one, and those that still do are returned, by folder.
 // Files without such an edge can be read from the bottom up. The key is the path
-// of the folder directly below dir; its subfolders belong to it. Tests do not
-// count.
+// of the folder directly below dir; its subfolders belong to it, but each service in
+// families is a folder of its own. Tests do not count, nor does what isTesting names.
 func Upward(root, dir string) (map[string][]Edge, error) {
 	products, err := fs.ReadDir(os.DirFS(root), dir)
 	if err != nil {
@@ -36,10 +36,18 @@ func Upward(root, dir string) (map[string][]Edge, error) {
 	}
 	out := map[string][]Edge{}
 	for _, p := range products {
-		if !p.IsDir() {
+		folder := path.Join(dir, p.Name())
+		if !p.IsDir() || isTesting(folder+"/") {
 			continue
 		}
-		folder := path.Join(dir, p.Name())
+		if slices.Contains(families, folder) {
+			services, err := Upward(root, folder)
+			if err != nil {
+				return nil, err
+			}
+			maps.Copy(out, services)
+			continue
+		}
 		edges, err := uses(root, folder)
 		if err != nil {
 			return nil, err
@@ -48,6 +56,10 @@ func Upward(root, dir string) (map[string][]Edge, error) {
 	}
 	return out, nil
 }
+
+// families are folders whose subfolders are products: services of one provider, adapters
+// to one service.
+var families = []string{"internal/adapter/aws", "internal/adapter/aws/sagemaker"}
 
 // source is one parsed package.
 type source struct {

@@ -65,10 +65,10 @@ func skipped(name string) bool {
 	return strings.HasPrefix(name, ".") || name == "bin" || name == "third_party" || name == "testdata"
 }
 
-// isTesting reports whether a file is part of the tests: _test.go files, and the
-// suites that adapters and stores run.
+// isTesting reports whether a file is part of the tests: _test.go files, the suites that
+// adapters and stores run, and the AWS that they run against.
 func isTesting(name string) bool {
-	return strings.HasSuffix(name, "_test.go") || strings.Contains(name, "porttest/") || strings.Contains(name, "storetest/") || strings.HasPrefix(name, "e2e/")
+	return strings.HasSuffix(name, "_test.go") || strings.Contains(name, "porttest/") || strings.Contains(name, "storetest/") || strings.Contains(name, "awstest/") || strings.HasPrefix(name, "e2e/")
 }
 
 // isProduct reports whether users can see what a file says. This package names what
