@@ -14,8 +14,8 @@ import (
 )
 
 // originFile is the file in a state folder that names the folder itself as the file
-// system does. A folder that came out of an archive has another name there, which nobody
-// can know before: what is in it was not written here.
+// system does. A folder that came out of an archive has another name there, which its
+// maker can't know before: what is in it was not written here.
 const originFile = "origin"
 
 // markOrigin records that the folder is one of this machine's. Where the file system can't

@@ -7,7 +7,7 @@ import (
 )
 
 // Identity returns what tells a folder from every copy of it: its number in the file
-// system, and when it was made there. Nobody can choose them. known is false where the
+// system, and when it was made there. They can't be chosen. known is false where the
 // file system keeps no such time.
 func Identity(dir string) (id string, known bool) {
 	var st unix.Statx_t

@@ -64,7 +64,7 @@ func isThere(err error) bool {
 	return errors.As(err, &api) && api.ErrorCode() == "PreconditionFailed"
 }
 
-// createInParts aborts an upload that fails: its parts would cost, and nobody sees them.
+// createInParts aborts an upload that fails: its parts cost money, and no list of objects shows them.
 func (c *Client) createInParts(ctx context.Context, o Object, content io.ReaderAt, size int64, e Encryption) (err error) {
 	made, err := sdk(c).CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
 		Bucket: &o.Bucket, Key: &o.Key, ServerSideEncryption: e.algorithm(), SSEKMSKeyId: optional(e.KMSKey),

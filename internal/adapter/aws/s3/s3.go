@@ -101,7 +101,7 @@ func (c *Client) Pin(ctx context.Context, prefix Object) (delivery.Digest, error
 		}
 	}
 	if lines.Len() == 0 {
-		return "", fault.New(fault.NotFound, "%s: there are none", action)
+		return "", fault.New(fault.NotFound, "%s: none found", action)
 	}
 	return delivery.DigestOf([]byte(lines.String())), nil
 }
@@ -120,7 +120,7 @@ func (c *Client) explain(ctx context.Context, action string, o Object, err error
 	case errors.As(err, &api) && api.ErrorCode() == "NoSuchBucket":
 		return fault.New(fault.NotFound, "%s: the bucket %s does not exist", action, o.Bucket).Hint("create it, or correct its name in slipway.yaml")
 	case isAbsent(err) && o.Version != "":
-		return fault.New(fault.NotFound, "%s: version %s is not there any more", action, o.Version)
+		return fault.New(fault.NotFound, "%s: version %s not found", action, o.Version)
 	case isAbsent(err):
 		return fault.New(fault.NotFound, "%s: it does not exist", action)
 	case errors.As(err, &res) && res.HTTPStatusCode() == http.StatusMovedPermanently:

@@ -70,7 +70,7 @@ func (c *Client) Unpack(ctx context.Context, o Object, dir string) (Archive, err
 	case isReadError(err):
 		return a, c.explain(ctx, action, o, packed.err)
 	default:
-		return a, fault.New(fault.Corrupt, "%s: it is no archive of the form tar.gz", action).Cause(err)
+		return a, fault.New(fault.Corrupt, "%s: it is not a valid tar.gz archive", action).Cause(err)
 	}
 	if packed.n != a.Size && a.Size > 0 {
 		return a, fault.New(fault.Corrupt, "%s: %d of %d bytes came", action, packed.n, a.Size)
@@ -205,7 +205,7 @@ func (l limited) Read(p []byte) (int, error) {
 	case l.u.total > maxArchiveBytes:
 		return n, fault.New(fault.Exhausted, "its files have more than %d GiB", int64(maxArchiveBytes)>>30)
 	case l.u.total > l.u.free && l.u.total/maxArchiveRatio > l.u.packed.n:
-		return n, fault.New(fault.Exhausted, "it unpacks to more than %d bytes for each of its own", maxArchiveRatio)
+		return n, fault.New(fault.Exhausted, "it unpacks to more than %d times its size", maxArchiveRatio)
 	}
 	return n, err
 }

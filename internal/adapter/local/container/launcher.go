@@ -15,7 +15,7 @@ import (
 )
 
 // Launcher is a Starter for a process that holds secrets, and is not dumpable: the kernel
-// lets nobody write the user map of such a process's child (see package dumpable). It
+// lets no process write the user map of such a process's child (see package dumpable). It
 // starts this program again, without secrets, and that process starts the containers.
 // What they may know goes to them through pipes, of which it passes the ends on.
 //

@@ -150,7 +150,7 @@ func (s *launchServer) start(o launchOrder) {
 		return
 	}
 	reply := launchReply{ID: o.ID, PID: child.PID()}
-	if fd, err := unix.PidfdOpen(child.PID(), 0); err == nil { // nobody has waited for it yet
+	if fd, err := unix.PidfdOpen(child.PID(), 0); err == nil { // it has not been waited for yet
 		handle := os.NewFile(uintptr(fd), "pidfd "+strconv.Itoa(child.PID()))
 		s.reply(reply, handle)
 		handle.Close()

@@ -86,7 +86,7 @@ func (s *session) request(r launchRequest, files ...*os.File) (*launchedChild, e
 	return result.child, result.err
 }
 
-// unavailable is the error of a launcher's process that has ended, which is nobody's fault.
+// unavailable is the error of a launcher's process that has ended, which is no fault of the release.
 func unavailable(err error) error {
 	return fault.New(fault.Unavailable, "start a container").Cause(err)
 }
@@ -138,7 +138,7 @@ func (s *session) read() {
 	s.finish()
 }
 
-// take hands a reply to whom it is for.
+// take hands a reply to the request that waits for it.
 func (s *session) take(r launchReply, files []*os.File) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -252,7 +252,7 @@ func awaitExit(handle *os.File) {
 	if err != nil {
 		return
 	}
-	_ = raw.Control(func(fd uintptr) { // closed: nobody waits for the process
+	_ = raw.Control(func(fd uintptr) { // closed: no request waits for the process
 		deadline := time.Now().Add(launchTimeout)
 		for time.Now().Before(deadline) {
 			n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 1000)

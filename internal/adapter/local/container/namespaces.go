@@ -24,7 +24,7 @@ type Namespaces struct {
 	InitArgs []string // arguments that make this program call Init
 	Starter  Starter
 	Limiter  Limiter
-	As       *User // whom the Starter's process runs as in its user namespace; nil: as this one
+	As       *User // the user that the Starter's process has in its user namespace; nil: this process's
 }
 
 // Name is "namespaces".

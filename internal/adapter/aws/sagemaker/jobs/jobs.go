@@ -241,7 +241,7 @@ func (j *Jobs) Log(ctx context.Context, h port.JobHandle, offset int64) (io.Read
 	return io.NopCloser(bytes.NewReader(j.local(h).log.from(offset))), nil
 }
 
-// Stop tells the job to end: its processes get SIGTERM, and two minutes.
+// Stop ends the job: its processes get SIGTERM, and two minutes.
 func (j *Jobs) Stop(ctx context.Context, h port.JobHandle) error {
 	name, err := awsName(h)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 type Section struct {
 	Role            string            `yaml:"role" json:"role" jsonschema:"required" jsonschema_description:"ARN of the execution role: what the job may do. Slipway's own role needs iam:PassRole on it."`
 	Assume          string            `yaml:"assume" json:"assume,omitempty" jsonschema_description:"ARN of the role by which Slipway makes jobs: it is assumed from the credentials, or by the OIDC token of a job of GitHub Actions. Default: the credentials as they are."`
-	Image           string            `yaml:"image" json:"image" jsonschema:"required" jsonschema_description:"Image in which the command runs, with sh and tar: one of your own in ECR, or a framework container of AWS."`
+	Image           string            `yaml:"image" json:"image" jsonschema:"required" jsonschema_description:"Image in which the command runs, with sh and tar: yours in ECR, or a framework container of AWS."`
 	Instances       []string          `yaml:"instances" json:"instances" jsonschema:"required,minItems=1,maxItems=5" jsonschema_description:"Instance types, the preferred one first: the others are taken where it has no capacity."`
 	Bucket          string            `yaml:"bucket" json:"bucket" jsonschema:"required" jsonschema_description:"S3 bucket for what jobs read and write, in the same region."`
 	Prefix          string            `yaml:"prefix" json:"prefix,omitempty" jsonschema_description:"Folder in the bucket. Default slipway."`

@@ -67,7 +67,7 @@ func (j *Jobs) infrastructure(name string, l look) error {
 	return fault.New(fault.Failed, "job %s failed: %s", name, reason).Hint("see its log, and the job in the console of SageMaker")
 }
 
-// checkCredentials refuses to begin what may outlast credentials that nobody renews.
+// checkCredentials refuses to begin what may outlast credentials that are not renewed.
 func (j *Jobs) checkCredentials(ctx context.Context, c *connection, need time.Duration) error {
 	got, err := c.session.Config.Credentials.Retrieve(ctx)
 	if err != nil {
@@ -90,7 +90,7 @@ func (j *Jobs) checkCredentials(ctx context.Context, c *connection, need time.Du
 			Hint("%s", renewable)
 		return err
 	}
-	return fault.New(fault.Denied, "the job may take %s, and AWS_SESSION_TOKEN can't be renewed: nobody knows when it ends", need).Infrastructure().
+	return fault.New(fault.Denied, "the job may take %s, and AWS_SESSION_TOKEN can't be renewed: it may expire before the job has ended", need).Infrastructure().
 		Hint("%s; or set AWS_CREDENTIAL_EXPIRATION, as `aws configure export-credentials` prints it", renewable)
 }
 

@@ -27,7 +27,7 @@ func (r *Registry) adopt(ctx context.Context, c *client, out *sagemaker.Describe
 			Hint("a version is taken over once it is Completed, Registered and Approved in SageMaker, with its files in one model.tar.gz")
 	}
 	if r.config.Artifacts == nil {
-		return entry{}, fault.New(fault.Internal, "take over model %s: there is no artifact store", ref)
+		return entry{}, fault.New(fault.Internal, "take over model %s: no artifact store found", ref)
 	}
 	metadata, err := r.fetch(ctx, c, ref, uri)
 	if err != nil {
@@ -157,7 +157,7 @@ func (c *client) readAdopted(ctx context.Context, out *sagemaker.DescribeModelPa
 		return err
 	case pinOf(info) != e.metadata[keyObject]:
 		return fault.New(fault.Corrupt, "the archive %s of model %s was overwritten: it was %s, and is %s", at, e.ModelRef, e.metadata[keyObject], pinOf(info)).
-			Hint("register the new archive as a version of its own, and reject this one, or restore the object's version")
+			Hint("register the new archive as another version, and reject this one, or restore the object's version")
 	}
 	digest := delivery.Digest(e.metadata[keyMetrics])
 	source := metricsSource(out)

@@ -64,7 +64,7 @@ func (r *Registry) add(ctx context.Context, c *client, group string, artifact de
 			return 0, sleepErr
 		}
 	}
-	return 0, fault.New(fault.Unavailable, "register a version of %s: SageMaker says that it is there already, and does not list it", group).Cause(err).
+	return 0, fault.New(fault.Unavailable, "register a version of %s: SageMaker refuses it as a duplicate, and does not list the other one", group).Cause(err).
 		Hint("run again with `slipway run --resume`").Infrastructure()
 }
 
@@ -101,7 +101,7 @@ func shownLineage(l delivery.Lineage) map[string]string {
 	return out
 }
 
-// properties hold the lineage, which nobody can change there.
+// properties hold the lineage, which AWS does not let anyone change there.
 func (r *Registry) properties(ctx context.Context, c *client, group string, l delivery.Lineage) (*types.MetadataProperties, error) {
 	raw, err := json.Marshal(l)
 	if err != nil {

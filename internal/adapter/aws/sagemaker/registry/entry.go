@@ -16,7 +16,7 @@ import (
 )
 
 // describedPrefix begins the description of a version of ours; the artifact's digest
-// follows. Lists show it, and nobody can change it.
+// follows. Lists show it, and it never changes.
 const describedPrefix = "Registered by Slipway. Files: "
 
 // entry is a version with what SageMaker keeps about it.

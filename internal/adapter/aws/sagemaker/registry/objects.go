@@ -50,7 +50,7 @@ func (o *objects) readPinned(ctx context.Context, uri string, digest delivery.Di
 	}
 	at, err := s3.Parse(uri)
 	if err != nil {
-		return nil, fault.New(fault.Corrupt, "%q is no object of S3", uri)
+		return nil, fault.New(fault.Corrupt, "%q is not a valid URI of an object of S3", uri)
 	}
 	raw, err = o.client.Read(ctx, at, maxDocument)
 	if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Exhausted) {

@@ -1,7 +1,7 @@
 // Package registry implements port.ModelRegistry with SageMaker's Model Registry.
 //
 // A group is a model package group there, and a version is a model package. What must not
-// change is in members that AWS lets nobody change: the artifact's digest is in the
+// change is in members that AWS never changes: the artifact's digest is in the
 // description, the lineage in MetadataProperties, and ModelMetrics names an object of S3
 // by its digest. The decisions are numbered entries of the customer metadata, written in
 // the same call as the approval itself and with a client token made of their number, so
