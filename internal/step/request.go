@@ -83,7 +83,7 @@ func (r Request) Logf(format string, args ...any) {
 	}
 }
 
-// Notice tells people something that changes no outcome: in the step's log, and as an
+// Notice reports something that changes no outcome: in the step's log, and as an
 // event.
 func (r Request) Notice(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)

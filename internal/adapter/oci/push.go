@@ -73,7 +73,7 @@ func (p repoRef) send(ctx context.Context, act string, as name.Reference, what r
 	return p.namingBoth(ctx, as, what, p.toFault(ctx, act, err))
 }
 
-// namingBoth says which image has the tag that can't be moved.
+// namingBoth adds which image has the tag that can't be moved.
 func (p repoRef) namingBoth(ctx context.Context, as name.Reference, what remote.Taggable, err error) error {
 	if !fault.Is(err, fault.Conflict) || ctx.Err() != nil {
 		return err

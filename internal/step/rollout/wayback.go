@@ -59,7 +59,7 @@ func (s Session) RequireWayBack(ctx context.Context, current delivery.Deployment
 	return fault.Prefix("a failure could not return to "+string(current.Instance()), err)
 }
 
-// WarnWayBack tells people, before the bake, that a failure could not return to the
+// WarnWayBack warns, before the bake, that a failure could not return to the
 // current deployment: its image may have gone since the release was started.
 func (s Session) WarnWayBack(ctx context.Context, current delivery.Deployment) {
 	if err := s.RequireWayBack(ctx, current); err != nil && ctx.Err() == nil {
@@ -68,7 +68,7 @@ func (s Session) WarnWayBack(ctx context.Context, current delivery.Deployment) {
 }
 
 // CheckPull requires that the image of a release can still be pulled, as far as its
-// registry tells: a rule may have deleted or archived it.
+// registry can show: a rule may have deleted or archived it.
 func (s Session) CheckPull(ctx context.Context, o port.DeployRequest) error {
 	checker, ok := s.Images.(port.PullChecker)
 	if !ok || !o.Release.Image.Digest.Valid() {

@@ -107,12 +107,12 @@ func (at *registry) create(ctx context.Context, host, path string) error {
 		ImageScanningConfiguration: &types.ImageScanningConfiguration{ScanOnPush: true},
 	})
 	if exists := (*types.RepositoryAlreadyExistsException)(nil); errors.As(err, &exists) {
-		return nil // a response was lost, or somebody else was faster
+		return nil // a response was lost, or another process was faster
 	}
 	return at.session.Explain(ctx, "create the repository "+host+"/"+path, err)
 }
 
-// madeByTemplate is why a repository may have settings that nobody chose.
+// madeByTemplate is why a repository may have settings that were not chosen.
 const madeByTemplate = " (a creation template with CREATE_ON_PUSH may have made it)"
 
 // driftOf returns in what a repository differs from one for releases.

@@ -22,7 +22,7 @@ import (
 
 // Defaults of a Scanner.
 const (
-	scanWithin   = 15 * time.Minute // AWS says nothing about how long a scan takes
+	scanWithin   = 15 * time.Minute // AWS does not document how long a scan takes
 	scanInterval = 5 * time.Second
 )
 
@@ -36,7 +36,7 @@ type ScannerConfig struct {
 }
 
 // Scanner is ECR's own. It uploads the image to its repository by digest, without a tag,
-// so that nobody finds it by a name before it has passed.
+// so that it has no name before it has passed.
 type Scanner struct {
 	c          ScannerConfig
 	registries *Registries
@@ -198,7 +198,7 @@ var statusHints = map[types.ScanStatus]string{
 const imageSizeExceeded = "IMAGE_SIZE_EXCEEDED"
 
 // judge returns whether the scan has ended. What the scanner does not know is a gap of
-// the image; otherwise nobody could look, which never passes.
+// the image; otherwise no scanner could look, which never passes.
 func (a *scanned) judge(status types.ImageScanStatus, digest delivery.Digest) (done bool, err error) {
 	reason := fmt.Sprintf("ECR's scan of %s is %s", digest, status.Status)
 	if text := aws.ToString(status.Description); text != "" {
