@@ -181,7 +181,7 @@ func (a *awsProject) addPrincipals() {
 // same seed disturbs the same numbers of calls.
 func (a *awsProject) disturb(seed uint64) (faults func() map[awstest.Fault]int) {
 	var mu sync.Mutex
-	random, counts := rand.New(rand.NewPCG(seed, seed)), map[awstest.Fault]int{} //nolint:gosec // reproducible
+	random, counts := rand.New(rand.NewPCG(seed, seed)), map[awstest.Fault]int{}
 	a.cloud.Inject(func(*awstest.Call) awstest.Fault {
 		mu.Lock()
 		defer mu.Unlock()

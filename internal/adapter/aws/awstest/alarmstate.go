@@ -125,24 +125,24 @@ func (m *metrics) assess(a *alarm, now time.Time) (state, reason string) {
 	if need == 0 {
 		need = n
 	}
-	real, breaching := 0, 0
+	found, breaching := 0, 0
 	var last float64
-	for i := 0; i < n+2 && real < n; i++ {
+	for i := 0; i < n+2 && found < n; i++ {
 		end := now.Unix()/int64(s.period()) - int64(i)
 		v, ok := m.value(s, end-1)
 		if !ok {
 			continue
 		}
-		if real == 0 {
+		if found == 0 {
 			last = v
 		}
-		real++
+		found++
 		if v > *s.Threshold {
 			breaching++
 		}
 	}
 	reason = fmt.Sprintf("Threshold Crossed: %d out of the last %d datapoints were greater than the threshold (%g); the last is %g", breaching, n, *s.Threshold, last)
-	missing := n - real
+	missing := n - found
 	switch {
 	case breaching >= need:
 		return StateAlarm, reason
@@ -150,11 +150,11 @@ func (m *metrics) assess(a *alarm, now time.Time) (state, reason string) {
 		return StateAlarm, reason + "; missing datapoints count as breaching"
 	case s.TreatMissingData == "notBreaching" || s.TreatMissingData == "breaching":
 		return StateOK, reason
-	case missing > 0 && breaching == real && s.TreatMissingData == "ignore":
+	case missing > 0 && breaching == found && s.TreatMissingData == "ignore":
 		return a.state, a.reason
-	case real == 0:
+	case found == 0:
 		return StateNoData, fmt.Sprintf("Insufficient Data: %d datapoints were unknown", n)
-	case missing > 0 && breaching == real:
+	case missing > 0 && breaching == found:
 		return StateAlarm, reason
 	}
 	return StateOK, reason

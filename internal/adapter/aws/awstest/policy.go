@@ -180,8 +180,8 @@ func condition(operator string, wanted, is []string) bool {
 	}
 	negated := strings.Contains(name, "Not")
 	holds := func(value string) bool {
-		any := slices.ContainsFunc(wanted, func(want string) bool { return operators[name](want, value) })
-		return any != negated
+		matches := slices.ContainsFunc(wanted, func(want string) bool { return operators[name](want, value) })
+		return matches != negated
 	}
 	switch {
 	case strings.HasPrefix(operator, "ForAllValues:"):

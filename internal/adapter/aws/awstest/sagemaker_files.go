@@ -70,7 +70,7 @@ func (c *Cloud) download(j *Job, root string) error {
 		for _, key := range keys {
 			o, _ := c.Object(bucket, key)
 			file := filepath.Join(root, filepath.FromSlash(s.dir), strings.TrimPrefix(key, prefix[:strings.LastIndex(prefix, "/")+1]))
-			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, o.Body, 0o644)); err != nil { //nolint:gosec // for a test
+			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, o.Body, 0o644)); err != nil {
 				return err
 			}
 		}
@@ -79,7 +79,7 @@ func (c *Cloud) download(j *Job, root string) error {
 	for _, dir := range []string{"input/config", "model", "output/data", "checkpoints"} {
 		err = errors.Join(err, os.MkdirAll(filepath.Join(root, dir), 0o755))
 	}
-	return errors.Join(err, os.WriteFile(filepath.Join(root, "input/config/hyperparameters.json"), parameters, 0o644)) //nolint:gosec // for a test
+	return errors.Join(err, os.WriteFile(filepath.Join(root, "input/config/hyperparameters.json"), parameters, 0o644))
 }
 
 // modelURI is where a training job stores its model.

@@ -208,5 +208,5 @@ func (c *Client) describe(ctx context.Context, in describeInput) (all []describe
 
 // same reports whether the alarm is as it is wanted.
 func (d described) same(want metricAlarm) bool {
-	return reflect.DeepEqual(d.metricAlarm.normal(), want.normal())
+	return reflect.DeepEqual(d.normal(), want.normal())
 }

@@ -22,8 +22,7 @@ const maxProcesses = 32768
 // bind root. Before Linux 6.14 all namespaces have the machine's limit, which is left
 // alone; root's boxes have no other then.
 func limitNumbers(proc string) error {
-	var u unix.Utsname
-	if !sandbox.IsRoot() || unix.Uname(&u) != nil || !numbersPerNamespace(unix.ByteSliceToString(u.Release[:])) {
+	if !sandbox.IsRoot() || !numbersPerNamespace(kernelRelease()) {
 		return nil
 	}
 	err := os.WriteFile(filepath.Join(proc, "sys/kernel/pid_max"), []byte(strconv.Itoa(maxProcesses)), 0)
@@ -31,6 +30,15 @@ func limitNumbers(proc string) error {
 		return nil
 	}
 	return sandbox.Annotate("limit the processes", err)
+}
+
+// kernelRelease is that of uname, such as "6.14.0"; "" if the kernel does not tell.
+func kernelRelease() string {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
 }
 
 // numbersPerNamespace reports whether a release of Linux has a pid_max in each namespace.

@@ -66,7 +66,7 @@ func shell(r *awstest.Running) int {
 			return 1
 		}
 	}
-	cmd := exec.Command(r.Entrypoint[0], file) //nolint:gosec // of the test
+	cmd := exec.Command(r.Entrypoint[0], file)
 	cmd.Env, cmd.SysProcAttr = []string{"PATH=" + os.Getenv("PATH")}, &syscall.SysProcAttr{Setpgid: true}
 	from, to := io.Pipe()
 	cmd.Stdout, cmd.Stderr = to, to

@@ -52,7 +52,7 @@ func TestRegistry_Refusals(t *testing.T) {
 
 // noise is text that can't be compressed.
 func noise(n int) string {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test's
+	random := rand.New(rand.NewPCG(1, 2))
 	var b strings.Builder
 	for b.Len() < n {
 		fmt.Fprintf(&b, "%x", random.Uint64())

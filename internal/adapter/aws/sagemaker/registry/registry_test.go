@@ -93,7 +93,7 @@ func TestRegistry_Faults(t *testing.T) {
 // faults are those of the issue, by a seed.
 func faults(seed uint64) func(*awstest.Call) awstest.Fault {
 	var mu sync.Mutex
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test's
+	random := rand.New(rand.NewPCG(seed, 0))
 	return func(*awstest.Call) awstest.Fault {
 		mu.Lock()
 		defer mu.Unlock()
@@ -133,7 +133,7 @@ func TestRegistry_KilledAtEveryCall(t *testing.T) {
 			})
 			_, err := registerAndApprove(ctx, open(t, l))
 			kill(nil)
-			l.Inject(faults(uint64(at))) //nolint:gosec // positive
+			l.Inject(faults(uint64(at)))
 			got, err2 := registerAndApprove(t.Context(), open(t, l))
 			all := l.ModelPackages(group)
 			decisions, err3 := open(t, l).Decisions(t.Context(), group, got.Version)
