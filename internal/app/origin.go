@@ -40,8 +40,7 @@ func (a *App) checkOrigin(ctx context.Context, w Workspace) error {
 	if filetrust.Resolved(w.Home) != filetrust.Resolved(filepath.Join(w.Repository, stateFolder)) {
 		return nil
 	}
-	entries, err := os.ReadDir(w.Home)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+	if holdsNothing(w.Home) {
 		return nil
 	}
 	id, known := filetrust.Identity(w.Home)
@@ -54,4 +53,19 @@ func (a *App) checkOrigin(ctx context.Context, w Workspace) error {
 	}
 	return fault.New(fault.Denied, "the state folder %s was not made here: it came with a copy or an archive, or an earlier version of Slipway made it", w.Home).
 		Hint("it decides what is run and removed on this machine; if it is yours, name it once: SLIPWAY_HOME=%s slipway status; if not, look at what is in it, and remove it", w.Home)
+}
+
+// holdsNothing reports whether a folder is missing, or holds only folders that hold
+// nothing, such as those that a disk is mounted on.
+func holdsNothing(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	for _, e := range entries {
+		if !e.IsDir() || !holdsNothing(filepath.Join(dir, e.Name())) {
+			return false
+		}
+	}
+	return true
 }

@@ -36,6 +36,11 @@ func TestCheckOrigin(t *testing.T) {
 			try(t, os.Mkdir(filepath.Join(repo, ".slipway"), 0o755))
 			return repo
 		}, nil, false},
+		{"folders to mount disks on", func(t *testing.T, repo string) string {
+			try(t, os.RemoveAll(filepath.Join(repo, ".slipway")))
+			try(t, os.MkdirAll(filepath.Join(repo, ".slipway", "registry"), 0o755))
+			return repo
+		}, nil, false},
 		{"not there", func(t *testing.T, repo string) string {
 			try(t, os.RemoveAll(filepath.Join(repo, ".slipway")))
 			return repo
