@@ -36,9 +36,9 @@ func TestDefault_RefusesUnknownKinds(t *testing.T) {
 		"target":         {target, `did you mean "kubernetes"?`},
 		"notifier":       {notifier, "available: chat, eventbridge, sns, webhook"},
 		"builder":        {builder, "available: dockerfile, go"},
-		"scanner":        {scanner, "available: grype, trivy"},
+		"scanner":        {scanner, "available: ecr, grype, trivy"},
 		"model registry": {registry, "available: embedded, mlflow, sagemaker"},
-		"job runner":     {runner, "available: kubernetes, local"},
+		"job runner":     {runner, "available: kubernetes, local, sagemaker"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !fault.Is(c.err, fault.Invalid) || !strings.Contains(c.err.Error(), "unknown kind of "+name) {
