@@ -45,6 +45,14 @@ func newTinyProject(t *testing.T) *project {
 	return p
 }
 
+// rename gives the tiny service a name of its own, and so a port of its own: services of
+// other tests would take the port while nothing listens on it.
+func (p *project) rename(service string) {
+	p.t.Helper()
+	p.edit("slipway.yaml", "service: tiny", "service: "+service)
+	p.commit("rename the service")
+}
+
 // newProject is an empty repository with its own home, state and environment.
 func newProject(t *testing.T) *project {
 	t.Helper()

@@ -15,6 +15,7 @@ import (
 func TestTargets_L3_L5_L16_Signals(t *testing.T) {
 	t.Parallel()
 	p := newTinyProject(t)
+	p.rename("signalled")
 	good := p.run().wantRun(0, "deployed").report.Release
 	p.subtest("L3_SupervisorKilled", func() { p.checkSupervisorEnds(good, syscall.SIGKILL) })
 	p.subtest("L5_SupervisorTerminated", func() { p.checkSupervisorEnds(good, syscall.SIGTERM) })

@@ -150,10 +150,7 @@ func (p *project) checkRecovery(good string) {
 func TestUp_AfterReboot(t *testing.T) {
 	t.Parallel()
 	p := newTinyProject(t)
-	// A name of its own has a port of its own: services of other tests would take the port
-	// while nothing listens on it.
-	p.edit("slipway.yaml", "service: tiny", "service: rebooted")
-	p.commit("rename the service")
+	p.rename("rebooted")
 	good := p.run().wantRun(0, "deployed").report.Release
 	url := p.wantDeployed(good).URL
 	p.killAll()
