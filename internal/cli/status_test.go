@@ -15,6 +15,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/filetrust"
 	"github.com/slipway-cd/slipway/internal/flock"
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -72,6 +73,7 @@ func newStatusProgram(t *testing.T, write func(*history, *program)) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
+	markMadeHere(t, filepath.Join(p.dir, ".slipway"))
 	write(h, p)
 	h.must(h.store.Close())
 	h.at = noon
@@ -456,5 +458,17 @@ func TestStatus_JSON(t *testing.T) {
 	killed := newStatusProgram(t, statuses["killed"]).status("prod")
 	if len(killed.Runs) != 1 || killed.Runs[0].State != "killed" || !strings.Contains(killed.Runs[0].Hint, "slipway run --resume "+string(killed.Runs[0].Run)) {
 		t.Errorf("runs %+v, want one that was killed", killed.Runs)
+	}
+}
+
+// markMadeHere marks a state folder that a test has filled as one that Slipway made here.
+func markMadeHere(t *testing.T, home string) {
+	t.Helper()
+	id, known := filetrust.Identity(home)
+	if !known {
+		return
+	}
+	if err := os.WriteFile(filepath.Join(home, "origin"), []byte(id+"\n"), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
