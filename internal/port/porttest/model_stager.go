@@ -36,7 +36,7 @@ func TestModelStager(t *testing.T, fresh func(t *testing.T) ModelStagerFixture) 
 		}
 		env, shown := f.Shown(v.Version)
 		if env != "prod" || shown == "" || seen[shown] {
-			t.Errorf("%s is shown as %q in %q, want words of its own in prod", state, shown, env)
+			t.Errorf("%s is shown as %q in %q, want a different word for each state, in prod", state, shown, env)
 		}
 		seen[shown] = true
 	}

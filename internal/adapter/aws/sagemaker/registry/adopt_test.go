@@ -81,7 +81,7 @@ func withFiles(t *testing.T, l *awstest.Lab, a *artifacts) *Registry {
 // foreign makes a version as a notebook does.
 func foreign(t *testing.T, l *awstest.Lab, change func(*sagemaker.CreateModelPackageInput)) {
 	t.Helper()
-	archive, err := tarGz(map[string]string{"model.joblib": "weights", "code/inference.py": "pass"})
+	archive, err := awstest.TarGz(map[string]string{"model.joblib": "weights", "code/inference.py": "pass"})
 	if err == nil {
 		_, err = l.PutObject(bucket, "notebook/model.tar.gz", archive)
 	}
@@ -151,7 +151,7 @@ func TestRegistry_AdoptedOverwritten(t *testing.T) {
 	if _, err := r.Get(t.Context(), group, 1); err != nil {
 		t.Fatal(err)
 	}
-	archive, err := tarGz(map[string]string{"model.joblib": "other weights"})
+	archive, err := awstest.TarGz(map[string]string{"model.joblib": "other weights"})
 	if err == nil {
 		_, err = l.PutObject(bucket, "notebook/model.tar.gz", archive)
 	}

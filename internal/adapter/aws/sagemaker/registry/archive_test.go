@@ -1,15 +1,9 @@
 package registry
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
-	"errors"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -101,21 +95,4 @@ func pushOCI(t *testing.T, l *awstest.Lab, repository string) (image string) {
 	}
 	_ = res.Body.Close()
 	return l.RegistryHost() + "/" + repository + "@" + digest
-}
-
-// tarGz packs files as SageMaker's jobs do.
-func tarGz(files map[string]string) ([]byte, error) {
-	var out bytes.Buffer
-	z := gzip.NewWriter(&out)
-	w := tar.NewWriter(z)
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(files[name]))}); err != nil {
-			return nil, err
-		}
-		if _, err := w.Write([]byte(files[name])); err != nil {
-			return nil, err
-		}
-	}
-	err := errors.Join(w.Close(), z.Close())
-	return out.Bytes(), err
 }
