@@ -50,27 +50,36 @@ func (d *database) covers(of *distro.Distro) bool {
 	return err == nil && len(found) > 0
 }
 
-// openDatabase opens the database that counts. One that is replaced meanwhile is asked
-// for once more.
-func (s *Scanner) openDatabase() (*database, error) {
-	err := s.checkDir()
-	if err != nil {
+// openDatabase opens the database that counts.
+func (s *Scanner) openDatabase() (d *database, err error) {
+	if err := s.checkDir(); err != nil {
 		return nil, err
 	}
-	for range 2 {
-		root, ok := s.currentDir()
-		if !ok {
-			return nil, fault.New(fault.Unavailable, "no vulnerability database found").Hint(downloadHint)
-		}
-		var d *database
-		if d, err = s.openDatabaseAt(root); err == nil {
-			return d, nil
-		}
-		if now, _ := s.currentDir(); now == root {
-			break
-		}
+	found, err := s.readCurrent(func(root string) (err error) {
+		d, err = s.openDatabaseAt(root)
+		return err
+	})
+	switch {
+	case !found:
+		return nil, fault.New(fault.Unavailable, "no vulnerability database found").Hint(downloadHint)
+	case err != nil:
+		return nil, fault.New(fault.Unavailable, "open the vulnerability database").Cause(err).Hint(downloadHint)
 	}
-	return nil, fault.New(fault.Unavailable, "open the vulnerability database").Cause(err).Hint(downloadHint)
+	return d, nil
+}
+
+// readCurrent reads the folder that counts, if there is one. One that is replaced
+// meanwhile, and so removed, is no damage: the next one is read.
+func (s *Scanner) readCurrent(read func(root string) error) (found bool, err error) {
+	for root, ok := s.currentDir(); ok; {
+		err := read(root)
+		now, still := s.currentDir()
+		if err == nil || now == root {
+			return true, err
+		}
+		root, ok = now, still
+	}
+	return false, nil
 }
 
 func (s *Scanner) openDatabaseAt(root string) (*database, error) {
@@ -104,13 +113,15 @@ func (s *Scanner) Status(context.Context) (port.ScanDatabaseInfo, error) {
 	if err := s.checkDir(); err != nil {
 		return d, err
 	}
-	root, ok := s.currentDir()
-	if !ok {
-		return d, nil
-	}
-	status := s.verified.check(root)
-	if status.Error != nil {
-		return d, fault.New(fault.Corrupt, "read the vulnerability database in %s", root).Cause(status.Error).Hint(downloadHint)
+	var status vulnerability.ProviderStatus
+	found, err := s.readCurrent(func(root string) error {
+		if status = s.verified.check(root); status.Error != nil {
+			return fault.New(fault.Corrupt, "read the vulnerability database in %s", root).Cause(status.Error).Hint(downloadHint)
+		}
+		return nil
+	})
+	if !found || err != nil {
+		return d, err
 	}
 	d.Path, d.Schema, d.BuiltAt, d.Source = status.Path, status.SchemaVersion, status.Built.UTC(), status.From
 	if info, err := os.Stat(status.Path); err == nil {

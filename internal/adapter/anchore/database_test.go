@@ -1,8 +1,10 @@
 package anchore
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -77,5 +79,33 @@ func TestStatus_DamagedDatabase(t *testing.T) {
 	}
 	if r, err := s.Scan(t.Context(), scanRequest(t, debian())); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("Scan = %+v, %v, want an error of kind %v", r, err, fault.Unavailable)
+	}
+}
+
+// TestReadCurrent: a database that another process replaces and removes while it is
+// read is no damage.
+func TestReadCurrent(t *testing.T) {
+	s := New(Config{Dir: t.TempDir()})
+	name := func(current string) {
+		if err := os.WriteFile(filepath.Join(s.c.Dir, currentFile), []byte(current+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gone := errors.New("gone")
+	name("db-old")
+	var read []string
+	found, err := s.readCurrent(func(root string) error {
+		read = append(read, filepath.Base(root))
+		if len(read) == 1 {
+			name("db-new")
+			return gone
+		}
+		return nil
+	})
+	if !found || err != nil || !slices.Equal(read, []string{"db-old", "db-new"}) {
+		t.Errorf("found %v, error %v, read %v; want the new one after the old one", found, err, read)
+	}
+	if found, err := s.readCurrent(func(string) error { return gone }); !found || !errors.Is(err, gone) {
+		t.Errorf("found %v, error %v; want that of a database that is not replaced", found, err)
 	}
 }
