@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +24,7 @@ type told struct {
 	*session
 	streams *fake.Streams
 	meter   *fake.Alarms
+	mu      sync.Mutex
 	seen    []event.Event
 }
 
@@ -30,13 +32,20 @@ func newTold(a config.AWS) *told {
 	s := &told{streams: &fake.Streams{}, meter: &fake.Alarms{}}
 	s.session = &session{
 		app: &App{Clock: time.Now}, project: config.Project{Service: "retail", AWS: a}, redactor: redact.FromEnviron(nil),
-		engine: &engine.Engine{Sink: event.SinkFunc(func(e event.Event) { s.seen = append(s.seen, e) })},
+		engine: &engine.Engine{Sink: event.SinkFunc(s.see)},
 		deps: Dependencies{
 			LogStreams: func(extension.AWS, string) port.LogStreams { return s.streams },
 			Monitors:   func(delivery.Location) (port.Alarms, port.Meter, error) { return s.meter, s.meter, nil },
 		},
 	}
 	return s
+}
+
+// see keeps an event. The run and what delivers its telemetry emit at once.
+func (s *told) see(e event.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = append(s.seen, e)
 }
 
 func (s *told) emit(kind event.Kind, step string, o delivery.Outcome, seconds float64) {
