@@ -83,15 +83,20 @@ func numberIn(arn string) (int, error) {
 	return strconv.Atoi(m[1])
 }
 
-// shownValue is what AWS takes for the value of a metadata entry. Source: the model's
-// CustomerMetadataValue.
-var shownValue = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,256}$`)
+// isShown reports whether AWS takes the value for a metadata entry: 1 to 256 characters
+// of those of shownValue. Source: the model's CustomerMetadataValue. The count is not in
+// the pattern, as every start of the program would write these classes out 256 times.
+func isShown(value string) bool {
+	return utf8.RuneCountInString(value) <= 256 && shownValue.MatchString(value)
+}
+
+var shownValue = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]+$`)
 
 // shownLineage is what the console shows of a version.
 func shownLineage(l delivery.Lineage) map[string]string {
 	out := map[string]string{}
 	for key, value := range map[string]string{keyCommit: l.Commit, keyRun: string(l.Run), keyData: string(l.Data)} {
-		if shownValue.MatchString(value) {
+		if isShown(value) {
 			out[key] = value
 		}
 	}
