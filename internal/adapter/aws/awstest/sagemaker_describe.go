@@ -25,7 +25,7 @@ func (c *Cloud) jobOf(call *Call, kind string) (*Job, error) {
 	case j == nil && kind == TrainingJob:
 		return nil, refuse("ValidationException", "Requested resource not found.") // as AWS answers, whatever its model says
 	case j == nil:
-		return nil, refuse("ResourceNotFound", "Could not find requested job with name: %s", in.ProcessingJobName)
+		return nil, refuse("ValidationException", "Could not find requested job with name: %s", in.ProcessingJobName)
 	}
 	c.age(j)
 	return j, nil

@@ -53,13 +53,14 @@ func (j *Jobs) look(ctx context.Context, c *connection, name string, f form) (lo
 }
 
 // isAbsent: SageMaker answers for a job that does not exist with an error that its model
-// names, or with a ValidationException.
+// names, or with a ValidationException that is worded by the kind of the job.
 func isAbsent(err error) bool {
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		return false
 	}
-	return api.ErrorCode() == "ResourceNotFound" || api.ErrorCode() == "ValidationException" && strings.Contains(strings.ToLower(api.ErrorMessage()), "not found")
+	text := strings.ToLower(api.ErrorMessage())
+	return api.ErrorCode() == "ResourceNotFound" || api.ErrorCode() == "ValidationException" && (strings.Contains(text, "not found") || strings.Contains(text, "could not find"))
 }
 
 func lookAtTraining(ctx context.Context, c *connection, name string) (look, error) {
