@@ -60,9 +60,9 @@ e2e: bin/slipway bin/cosign ## the whole, with kill -9, disk full and two users;
 
 # The rows of docs/aws.md, alone: each with the tests that show it.
 .PHONY: e2e-aws
-e2e-aws: bin/slipway ## what works on AWS: the table of docs/aws.md and its tests, with an AWS of the tests' own (root for the cluster)
+e2e-aws: bin/slipway bin/aws-opinions ## what works on AWS: the table of docs/aws.md and its tests, with an AWS of the tests' own (root for the cluster)
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] && [ -z "$${KUBECONFIG:-}" ]; then go run ./e2e/cluster/cmd/cluster build; fi
-	SLIPWAY_BIN=$(CURDIR)/bin/slipway go test -tags e2e $(TEST_FLAGS) -json -count=1 -p 1 -timeout 20m -run "$$(go run ./e2e/cmd/awstable -run)" \
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway $(AWS_OPINIONS) go test -tags e2e $(TEST_FLAGS) -json -count=1 -p 1 -timeout 20m -run "$$(go run ./e2e/cmd/awstable -run)" \
 	  ./e2e ./internal/adapter/aws/... ./internal/adapter/oci ./internal/adapter/kubernetes ./internal/catalog ./internal/config ./internal/plan ./internal/step/... | go run ./e2e/cmd/awstable
 
 # Where the state is kept: folder, s3, azure, gcs, postgres, or several with commas.
@@ -94,6 +94,18 @@ bin/mlflow: e2e/mlflow/requirements.txt
 .PHONY: mlflow
 mlflow: bin/mlflow ## the model registry's suite with MLflow's own server, from PyPI
 	SLIPWAY_MLFLOW=$(CURDIR)/bin/mlflow/bin/python go test $(TEST_FLAGS) -count=1 -timeout 5m -run '^TestServer$$' -v ./internal/adapter/mlflow
+
+# Other programs that imitate AWS, for what they say of the one of the tests.
+bin/aws-opinions: e2e/opinions/requirements.txt
+	rm -rf $@
+	python3 -m venv $@
+	$@/bin/pip install --quiet --no-deps --require-hashes --only-binary=:all: -r $<
+	@touch $@
+
+AWS_OPINIONS := SLIPWAY_AWS_OPINIONS=$(CURDIR)/bin/aws-opinions/bin/python
+.PHONY: aws-opinions
+aws-opinions: bin/aws-opinions ## second opinions on the AWS of the tests: moto, ministack and microburst, from PyPI
+	$(AWS_OPINIONS) go test $(TEST_FLAGS) -count=1 -timeout 10m -run '^TestAWS_' -v ./internal/adapter/aws/awstest/...
 
 # One that can't be tested here fails, other than in `make test`.
 DRIVER_TESTS := ./internal/adapter/aws/objects ./internal/adapter/bucket ./internal/adapter/objecttest ./internal/adapter/objectfolder ./internal/adapter/postgres ./internal/record/... ./internal/engine
@@ -147,6 +159,7 @@ fuzz: ## each fuzz target for a short while (FUZZTIME=10s)
 # The large counts, apart from the gate: hours, not minutes.
 soak: bin/slipway bin/cosign ## many kills, many seeds, and every fuzz target for a minute; as root in a cluster, too
 	$(MAKE) --no-print-directory drivers
+	$(MAKE) --no-print-directory aws-opinions
 	SLIPWAY_SEEDS=200 go test -count=1 -timeout 2h -run 'Random|Model' ./internal/engine ./internal/adapter/kubernetes/...
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_KILLS=200 go test -tags e2e -count=1 -timeout 4h -run '^TestKill$$' ./e2e
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] || [ -n "$${KUBECONFIG:-}" ]; then $(MAKE) --no-print-directory soak-kubernetes; fi

@@ -236,5 +236,6 @@ func (a *awsProject) told(text string) {
 
 func (a *awsProject) coverage() string {
 	used := a.requireValid()
+	a.compareDecisions()
 	return fmt.Sprintf("%d operations used, %d requests validated, %d decisions of policies:\n  %s", len(used), len(a.cloud.Calls()), len(a.cloud.Judgements()), strings.Join(used, "\n  "))
 }

@@ -82,6 +82,7 @@ var rules = []rule{
 	{"internal/adapter/aws/", withTools("internal/extension", "internal/port", "internal/port/*", "internal/adapter/aws/session", "internal/adapter/aws/s3", "internal/adapter/aws/awstest"), "a service of AWS imports its port, the session and S3, never another service"},
 	{"internal/adapter/aws/ecr", withTools("internal/extension", "internal/ocilayout", "internal/port", "internal/port/*", "internal/adapter/aws/session", "internal/adapter/aws/awstest"), "what the scanner uploads is an OCI layout"},
 	{"internal/adapter/aws/awstest", []string{"internal/adapter/aws/awstest/*"}, "an AWS for tests knows nothing of Slipway"},
+	{"internal/adapter/aws/awstest/opinion", []string{"internal/adapter/aws/awstest", "internal/adapter/aws/awstest/*"}, "who compares AWSs for tests knows nothing of Slipway"},
 	{"internal/adapter/kubernetes/labels", with(), kubernetesWhy},
 	{"internal/adapter/kubernetes/promtext", with("internal/port"), kubernetesWhy},
 	{"internal/adapter/kubernetes/render", withTools("internal/port", "internal/adapter/kubernetes/labels"), kubernetesWhy},

@@ -12,12 +12,19 @@ import (
 type identity struct {
 	policies []Policy
 	boundary *Policy
+	texts    Texts
+}
+
+// Texts are policies as they were written, with the boundary unless it is empty.
+type Texts struct {
+	Policies []string
+	Boundary string
 }
 
 // SetPolicies gives a user or a role ("user/alice", "role/deploy-prod") policies, and a
 // boundary unless it is empty. Every call of theirs has to be allowed from now on.
 func (c *Cloud) SetPolicies(name, boundary string, policies ...string) error {
-	var i identity
+	i := identity{texts: Texts{slices.Clone(policies), boundary}}
 	for _, text := range policies {
 		p, err := ParsePolicy(text)
 		if err != nil {
@@ -43,6 +50,7 @@ type Judgement struct {
 	Principal string
 	Access    Access
 	Decision  Decision
+	Texts     Texts // that decided
 }
 
 // Judgements returns all decisions so far.
@@ -64,7 +72,7 @@ func (c *Cloud) authorize(p Principal, needs []Access, code string) error {
 	}
 	for _, need := range needs {
 		d := Decide(i.policies, i.boundary, need)
-		c.judgements = append(c.judgements, Judgement{p.ARN, need, d})
+		c.judgements = append(c.judgements, Judgement{p.ARN, need, d, i.texts})
 		if d == Allowed {
 			continue
 		}

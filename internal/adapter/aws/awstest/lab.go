@@ -33,6 +33,13 @@ func Start(t *testing.T, config Config) *Lab {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.CloseIdleConnections)
+	Isolate(t)
+	return &Lab{Cloud: cloud, Client: client, Stop: stop}
+}
+
+// Isolate takes the configuration and the credentials of AWS from this process.
+func Isolate(t *testing.T) {
+	t.Helper()
 	none := filepath.Join(t.TempDir(), "none")
 	for name, value := range map[string]string{
 		"AWS_CONFIG_FILE": none, "AWS_SHARED_CREDENTIALS_FILE": none, "AWS_EC2_METADATA_DISABLED": "true",
@@ -41,7 +48,6 @@ func Start(t *testing.T, config Config) *Lab {
 		t.Setenv(name, value)
 	}
 	As(t, Principal{})
-	return &Lab{Cloud: cloud, Client: client, Stop: stop}
 }
 
 // As gives this process the credentials of the principal.
