@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/extension"
+	"github.com/slipway-cd/slipway/internal/fault"
 )
 
 const overriding = `version: 1
@@ -211,5 +212,46 @@ func TestParse_Docker(t *testing.T) {
 		if err == nil && p.Image.Docker != tt.docker {
 			t.Errorf("%s, %s: Docker is %t", tt.registry, tt.build, p.Image.Docker)
 		}
+	}
+}
+
+// A training on SageMaker makes it that of the project, too, but only if it runs in the
+// project's own image.
+func TestParse_DockerForTraining(t *testing.T) {
+	const host = "111122223333.dkr.ecr.ap-southeast-1.amazonaws.com"
+	for image, want := range map[string]bool{
+		host + "/mlops/retail-api:1.4":                                       true,
+		host + "/mlops/retail-api@sha256:" + strings.Repeat("a", 64):         true,
+		host + "/mlops/retail-api":                                           true,
+		host + "/mlops/train:1.4":                                            false,
+		"763104351884.dkr.ecr.ap-southeast-1.amazonaws.com/pytorch:2.6":      false,
+		"444455556666.dkr.ecr.ap-southeast-1.amazonaws.com/mlops/retail-api": true, // of staging
+	} {
+		p, err := config.Parse("slipway.yaml", []byte(`version: 1
+service: api
+aws: {account: "111122223333", region: ap-southeast-1}
+image: {build: {go: .}, registry: ecr, repository: mlops/retail-api}
+model:
+  group: prices
+  train:
+    run: python train.py {{.Output}}
+    on: {sagemaker: {role: "arn:aws:iam::111122223333:role/training", image: "`+image+`", instances: [ml.m5.xlarge], bucket: retail-ml}}
+  evaluate: {from: train}
+environments:
+  staging: {target: {local: {}}, image: {registry: ecr}, aws: {account: "444455556666"}}
+  prod: {target: {local: {}}}
+`), none, catalog.Default())
+		if err != nil || p.Image.Docker != want {
+			t.Errorf("%s: Docker is %t, want %t (%v)", image, p.Image.Docker, want, err)
+		}
+	}
+}
+
+// A registry that needs settings is no bare word: the error says where it stands, and
+// what form it has.
+func TestParse_RegistryWithoutSettings(t *testing.T) {
+	_, err := config.Parse("slipway.yaml", []byte("version: 1\nservice: api\naws: {region: ap-southeast-1}\nimage: {build: {go: .}, repository: api}\nmodel:\n  group: prices\n  registry: sagemaker\nenvironments: {prod: {target: {local: {}}}}\n"), none, catalog.Default())
+	if err == nil || !strings.HasPrefix(err.Error(), "slipway.yaml:7:13: model.registry: sagemaker needs settings") || !strings.Contains(fault.HintOf(err), "registry: {sagemaker: {storage: s3://mlops-models/slipway}}") {
+		t.Errorf("%v (%s)", err, fault.HintOf(err))
 	}
 }

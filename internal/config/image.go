@@ -101,7 +101,7 @@ func (d *decoder) requireDocker() {
 			reader = "model.registry: " + string(r.Kind)
 		}
 		if m.Train != nil && m.Train.On != nil {
-			if r, err := d.kinds.JobRunner(m.Train.On.Kind); err == nil && r.ReadsDockerImages {
+			if r, err := d.kinds.JobRunner(m.Train.On.Kind); err == nil && r.DockerImage != nil && d.isOwnImage(r.DockerImage(m.Train.On.Section)) {
 				reader = "model.train.on: " + string(r.Kind)
 			}
 		}
@@ -114,6 +114,24 @@ func (d *decoder) requireDocker() {
 	if len(platforms) > 0 && !slices.Contains(platforms, dockerPlatform) {
 		d.addError("image.build.platforms", "add "+dockerPlatform, "image.build.platforms: %s runs images for %s only", reader, dockerPlatform)
 	}
+}
+
+// isOwnImage reports whether the image is in a repository of the project's, by whatever
+// tag or digest.
+func (d *decoder) isOwnImage(image string) bool {
+	repository, _, _ := strings.Cut(image, "@")
+	if colon := strings.LastIndex(repository, ":"); colon > strings.LastIndex(repository, "/") {
+		repository = repository[:colon]
+	}
+	if repository == d.project.Image.Repository {
+		return true
+	}
+	for _, e := range d.project.Environments {
+		if e.repository != "" && repository == e.repository {
+			return true
+		}
+	}
+	return false
 }
 
 // dockerPlatform is what services that read Docker's format only run.

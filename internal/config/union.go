@@ -151,7 +151,7 @@ func (d *decoder) decodeRegistry(n ast.Node, path string) Registry {
 		return Registry{}
 	}
 	if c, ok := keyed.named(text); ok {
-		d.addError(path, "such as "+c.example, "%s%s needs settings", prefix(path), text)
+		d.addError(path, "such as registry: {"+c.example+"}", "%s%s needs settings", prefix(path), text)
 	} else if !slices.Contains(words, text) {
 		d.addError(path, suggest(text, append(words, keyed.kinds()...)), "%sinvalid value %q", prefix(path), text)
 	}

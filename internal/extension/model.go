@@ -34,8 +34,10 @@ type JobRunner struct {
 	// Remote commands inherit nothing of this machine's environment, and are only
 	// started by a person unless the file says otherwise: they may cost money.
 	Remote bool
-	// ReadsDockerImages: as for a model registry.
-	ReadsDockerImages bool
+	// DockerImage is the image in which the section's jobs run, where that has to be one in
+	// Docker's format for linux/amd64. If it is the project's own, the project's image is in
+	// that format. Nil: images of any format run.
+	DockerImage func(section any) string
 
 	New      func(h Host, section any) (port.Jobs, error)
 	Commands []Command

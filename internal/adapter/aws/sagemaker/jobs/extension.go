@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,13 @@ func Extension() extension.JobRunner {
 	return extension.JobRunner{
 		Kind: "sagemaker", Description: "A job of Amazon SageMaker.", Example: "sagemaker: {role: ..., image: ..., instances: [ml.m5.xlarge], bucket: ...}",
 		Section: section, Remote: true,
+		DockerImage: func(section any) string {
+			s, ok := section.(*Section)
+			if !ok {
+				return ""
+			}
+			return s.Image
+		},
 		New: func(h extension.Host, section any) (port.Jobs, error) {
 			s, ok := section.(*Section)
 			if !ok {
@@ -52,7 +60,9 @@ func check(s *Section, c extension.Checker) {
 	if s.Assume != "" {
 		c.MatchPattern("assume", s.Assume, rolePattern, "such as arn:aws:iam::111122223333:role/deploy")
 	}
-	c.MatchPattern("image", s.Image, imagePattern, "such as 111122223333.dkr.ecr.ap-southeast-1.amazonaws.com/mlops/train:1.4")
+	if !regexp.MustCompile(imagePattern).MatchString(s.Image) { // by digest it is longer than names may be
+		c.Fail("image", "such as 111122223333.dkr.ecr.ap-southeast-1.amazonaws.com/mlops/train:1.4", "invalid value %q", s.Image)
+	}
 	c.MatchPattern("bucket", s.Bucket, bucketPattern, "the name alone, without s3://")
 	if s.Prefix != "" {
 		c.MatchPattern("prefix", s.Prefix, prefixPattern, "such as slipway")

@@ -167,6 +167,9 @@ func (j *Jobs) create(ctx context.Context, c *connection, job port.Job, name, di
 	if err := j.checkCredentials(ctx, c, j.runtime(job)+j.section.MaxPending.D()); err != nil {
 		return look{}, err
 	}
+	if err := j.checkImage(ctx, c, port.JobHandle(job.Name)); err != nil {
+		return look{}, err
+	}
 	if err := emptyFolders(job.Outputs); err != nil {
 		return look{}, err
 	}
