@@ -124,6 +124,10 @@ func (s *session) renderPreview(ctx context.Context, p plan.Plan, rel delivery.R
 	if m.Model != nil && from.ModelDelivery != delivery.DeliverByEnv {
 		m.ModelImage = delivery.Image{Repository: m.Image.Repository, Digest: placeholderDigest}
 	}
+	var err error
+	if m.Location, err = s.previewLocation(ctx, m); err != nil {
+		return port.Rendered{}, err
+	}
 	if len(from.Manifests) == 0 {
 		return renderer.Render(ctx, m)
 	}
@@ -147,6 +151,18 @@ func (s *session) renderPreview(ctx context.Context, p plan.Plan, rel delivery.R
 		m.Dir = filepath.Join(m.Dir, folder)
 	}
 	return renderer.Render(ctx, m)
+}
+
+// previewLocation is where a service that loads its model itself will find it, or
+// placeholders for a version that is not registered yet.
+func (s *session) previewLocation(ctx context.Context, m port.Manifests) (port.ModelLocation, error) {
+	if m.Model == nil || m.Model.Digest != placeholderDigest {
+		return step.LocateModel(ctx, s.deps.Models, m.Model, m.Delivery)
+	}
+	if _, ok := s.deps.Models.(port.ModelLocator); !ok || m.Delivery != delivery.DeliverByEnv {
+		return port.ModelLocation{}, nil
+	}
+	return port.ModelLocation{Name: string(placeholderDigest), URL: string(placeholderDigest), Version: string(placeholderDigest)}, nil
 }
 
 // builtDigest is the digest of the image that a cached or an earlier build made, or a

@@ -98,7 +98,7 @@ type Model struct {
 	Data     []string               `yaml:"data" jsonschema_description:"Files or folders that training and evaluation read, relative to this file. ${NAME} and ${NAME:-default} are expanded from the environment. Their content is part of the model's lineage."`
 	Train    *Train                 `yaml:"train" jsonschema_description:"How the model is trained."`
 	Evaluate *Evaluate              `yaml:"evaluate" jsonschema_description:"How the model is evaluated, and which gates it must pass."`
-	Deliver  delivery.ModelDelivery `yaml:"deliver" jsonschema:"enum=init,enum=volume,enum=env" jsonschema_description:"How the model gets into a pod in Kubernetes: init (default; an init container verifies it and copies it to /model), volume (an OCI image volume) or env (only MODEL_VERSION and MODEL_DIGEST are set; the service loads it itself)."`
+	Deliver  delivery.ModelDelivery `yaml:"deliver" jsonschema:"enum=init,enum=volume,enum=env" jsonschema_description:"How the model gets into a pod in Kubernetes: init (default; an init container verifies it and copies it to /model), volume (an OCI image volume) or env (the service loads it itself: MODEL_VERSION and MODEL_DIGEST are set, and with registry: {sagemaker: ...} MODEL_PACKAGE_ARN, MODEL_DATA_URL and MODEL_DATA_VERSION)."`
 	Approve  string                 `yaml:"approve" jsonschema:"enum=auto,enum=manual" jsonschema_description:"Who approves a model that passed its gates: auto, or manual (default; with slipway approve)."`
 }
 

@@ -76,6 +76,16 @@ func (r Release) ModelDigest() Digest {
 	return r.Model.Digest
 }
 
+// ModelPackageVariable is the variable that tells a service which version of its model
+// to load from the registry: the name that the version has there.
+const ModelPackageVariable = "MODEL_PACKAGE_ARN"
+
+// LoadsModel reports whether the service loads its model itself: its objects tell it
+// which one.
+func (r Release) LoadsModel() bool {
+	return r.Model != nil && strings.Contains(r.Objects, `"`+ModelPackageVariable+`"`)
+}
+
 // Configuration returns how the release runs where nothing is overridden.
 func (r Release) Configuration() Configuration {
 	return Configuration{Workload: r.Workload, Manifests: r.Manifests, Objects: r.Objects}

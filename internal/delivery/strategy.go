@@ -17,5 +17,5 @@ type ModelDelivery string
 const (
 	DeliverByInit   ModelDelivery = "init"   // an init container copies it from an image
 	DeliverByVolume ModelDelivery = "volume" // the image is a volume (Kubernetes 1.33 and newer, with a runtime that can)
-	DeliverByEnv    ModelDelivery = "env"    // only MODEL_VERSION and MODEL_DIGEST: the service loads it itself
+	DeliverByEnv    ModelDelivery = "env"    // only variables: the service loads it itself
 )

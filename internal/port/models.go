@@ -61,6 +61,25 @@ type ModelStage struct {
 	Why         string                   // one line, for people; may be empty
 }
 
+// ModelLocator is an optional ability of a ModelRegistry from which services load their
+// models themselves.
+type ModelLocator interface {
+	// Locate returns where a service finds the version, in a form that names no other
+	// one later. An unknown version is fault.NotFound, as is one without files there;
+	// one with another digest than ref's is fault.Conflict. Files that were removed or
+	// replaced since the version was registered are fault.Corrupt.
+	Locate(ctx context.Context, ref delivery.ModelRef) (ModelLocation, error)
+}
+
+// ModelLocation is where a service that loads its model itself finds a version. It is no
+// secret, and is recorded.
+type ModelLocation struct {
+	Name    string // of the version in its registry, such as the ARN of a model package
+	URL     string // of the object with its files
+	Version string // of that object; empty: its store keeps none
+	ETag    string // of that object, without Version
+}
+
 // ModelImporter is an optional ability of a ModelRegistry that numbers its versions
 // itself: they count from 1 without gaps in each group, and versions that another
 // registry numbered can be taken over.

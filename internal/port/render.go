@@ -19,6 +19,7 @@ type Manifests struct {
 	Model      *delivery.ModelRef
 	ModelImage delivery.Image         // holds the model's files; zero: none
 	Delivery   delivery.ModelDelivery // how the model gets into the pod
+	Location   ModelLocation          // where the service finds it, with delivery.DeliverByEnv; zero: not known
 }
 
 // Rendered is a release's objects, without anything that depends on when or where

@@ -29,6 +29,9 @@ func (d *deployment) render(ctx context.Context, rel delivery.Release, from step
 	if m.ModelImage, err = d.packModel(ctx, rel); err != nil {
 		return nil, nil, err
 	}
+	if m.Location, err = step.LocateModel(ctx, d.Models, rel.Model, from.ModelDelivery); err != nil {
+		return nil, nil, err
+	}
 	out, err := renderer.Render(ctx, m)
 	if err != nil {
 		return nil, nil, fmt.Errorf("render the manifests: %w", err)

@@ -197,6 +197,50 @@ func TestRender_DoesNotPackModelByEnv(t *testing.T) {
 	})
 }
 
+// locating is a registry that services load their models from.
+type locating struct {
+	port.ModelRegistry
+	fail error
+}
+
+func (l locating) Locate(_ context.Context, m delivery.ModelRef) (port.ModelLocation, error) {
+	return port.ModelLocation{Name: "arn:" + m.String(), URL: "s3://models/" + m.String()}, l.fail
+}
+
+// TestRender_LocatesModelByEnv: a service that loads its model itself is told where it is,
+// if the registry tells; others are not.
+func TestRender_LocatesModelByEnv(t *testing.T) {
+	why := errors.New("it was overwritten")
+	for name, tt := range map[string]struct {
+		by   delivery.ModelDelivery
+		fail error
+		want port.ModelLocation
+	}{
+		"env":                       {delivery.DeliverByEnv, nil, port.ModelLocation{Name: "arn:m:2", URL: "s3://models/m:2"}},
+		"env, and it was replaced":  {delivery.DeliverByEnv, why, port.ModelLocation{}},
+		"init, and it was replaced": {delivery.DeliverByInit, why, port.ModelLocation{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d, w, s := renders()
+				s.Models = locating{s.Models, tt.fail}
+				r := request(step.DeployParams{ManifestParams: step.ManifestParams{ModelDelivery: tt.by}, Workload: delivery.Workload{Health: "/health"}})
+				r.Inputs = pipelineOutputs(*w.Release(2).Release.Model)
+				_, err := s.Run(t.Context(), r)
+				if tt.by == delivery.DeliverByEnv && tt.fail != nil {
+					if !errors.Is(err, why) || len(d.Calls) != 0 {
+						t.Errorf("error = %v, calls of the target = %q, want none", err, d.Calls)
+					}
+					return
+				}
+				if err != nil || d.asked[0].Location != tt.want {
+					t.Errorf("rendered with %+v (%v), want %+v", d.asked, err, tt.want)
+				}
+			})
+		})
+	}
+}
+
 // TestRender_NotForUntrusted: nothing is checked out, packed, rendered or
 // recorded of what the environment does not trust.
 func TestRender_NotForUntrusted(t *testing.T) {

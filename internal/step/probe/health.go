@@ -59,11 +59,13 @@ func evaluateHealth(reply port.ProbeResponse, w Expectation) healthCheck {
 		}
 	case model != "" && !modelMatches(model, w.Model):
 		return healthCheck{
-			fatal: true, problem: fmt.Sprintf("it serves model version %q, not %d", truncate(model), w.Model.Version),
-			hint: w.HealthPath + " must return $MODEL_VERSION as model_version; leave the key out if it means something else there",
+			fatal: true, problem: fmt.Sprintf("it serves model version %q, not %d", shortModel(model), w.Model.Version),
+			hint: w.modelHint(),
 		}
 	case status != "" && !slices.Contains(healthyStatuses(), strings.ToLower(status)):
 		return healthCheck{problem: fmt.Sprintf("its status is %q, not \"ok\"", truncate(status))}
+	case model == "" && w.NamesModel && w.Model != nil:
+		return healthCheck{problem: fmt.Sprintf("it does not say which model it serves, and has to load %s itself", w.Model), hint: w.modelHint()}
 	}
 	return healthCheck{namesRelease: release != "", namesModel: model != "" && w.Model != nil}
 }
@@ -81,14 +83,42 @@ func scalar(raw json.RawMessage) string {
 	return text
 }
 
-// modelMatches accepts 7, "7", "v7" and "group:7". A release without a model may
-// report anything.
+// modelMatches accepts 7, "7", "v7", "group:7" and the ARN of a model package. A release
+// without a model may report anything.
 func modelMatches(named string, want *delivery.ModelRef) bool {
 	if want == nil {
 		return true
 	}
 	n := strconv.Itoa(want.Version)
+	if version, ok := modelPackage(named); ok {
+		return strings.EqualFold(version, want.Group+"/"+n) // AWS writes groups in lower case there
+	}
 	return named == n || named == "v"+n || named == want.String()
+}
+
+// modelPackage returns GROUP/N of the ARN of a version in SageMaker's Model Registry.
+func modelPackage(arn string) (version string, ok bool) {
+	if !strings.HasPrefix(arn, "arn:") {
+		return "", false
+	}
+	_, version, ok = strings.Cut(arn, ":model-package/")
+	return version, ok
+}
+
+// shortModel is what a service named, without what all ARNs begin with.
+func shortModel(named string) string {
+	if version, ok := modelPackage(named); ok {
+		named = version
+	}
+	return truncate(named)
+}
+
+// modelHint is what to do about a service with another model, or that names none.
+func (w Expectation) modelHint() string {
+	if w.NamesModel {
+		return "the service must load the version that " + delivery.ModelPackageVariable + " names, not the newest one, and return its number or ARN as model_version at " + w.HealthPath
+	}
+	return w.HealthPath + " must return $MODEL_VERSION as model_version; leave the key out if it means something else there"
 }
 
 func quoted(body []byte) string {

@@ -43,6 +43,9 @@ type Expectation struct {
 	SuccessThreshold int                // healthy responses in a row, default 3
 	Timeout          time.Duration      // default 1m
 	Smoke            SmokeChecks
+	// NamesModel is set if the service loads its model itself: it has to name the version
+	// then, as nothing else tells which one it loaded.
+	NamesModel bool
 	// Exclusive is set if the address reaches only this release: a response by
 	// another one will not go away.
 	Exclusive bool
@@ -71,7 +74,7 @@ func ExpectationFor(p step.ProbeParams, timeout time.Duration, name delivery.Rel
 	}
 	return Expectation{
 		Release: name, Model: rel.Model, HealthPath: rel.Workload.Health,
-		SuccessThreshold: p.SuccessThreshold, Timeout: timeout, Smoke: smoke,
+		SuccessThreshold: p.SuccessThreshold, Timeout: timeout, Smoke: smoke, NamesModel: rel.LoadsModel(),
 	}, nil
 }
 

@@ -75,6 +75,27 @@ func TestEvaluateHealth(t *testing.T) {
 	}
 }
 
+// A service that loads its model itself has to say which one; others may leave it out.
+func TestEvaluateHealth_LoadsModel(t *testing.T) {
+	const arn = "arn:aws:sagemaker:ap-southeast-1:111122223333:model-package/"
+	model := &delivery.ModelRef{Group: "Retail", Version: 7}
+	for named, want := range map[string]string{
+		`7`: "", `"retail/7"`: "not 7", `"` + arn + `retail/7"`: "", `"` + arn + `Retail/7"`: "", `"` + arn + `retail/77"`: `"retail/77", not 7`, `"` + arn + `other/7"`: `"other/7", not 7`,
+		`null`: "does not say which model", `""`: "does not say which model",
+	} {
+		body := []byte(`{"status":"ok","model_version":` + named + `}`)
+		s := evaluateHealth(port.ProbeResponse{Status: 200, Body: body}, Expectation{Model: model, HealthPath: "/health", NamesModel: true})
+		if (s.problem == "") != (want == "") || !strings.Contains(s.problem, want) || want != "" && !strings.Contains(s.hint, "MODEL_PACKAGE_ARN") {
+			t.Errorf("%s: problem = %q (%s), want %q", body, s.problem, s.hint, want)
+		}
+	}
+	for _, w := range []Expectation{{Model: model}, {NamesModel: true}} {
+		if s := evaluateHealth(port.ProbeResponse{Status: 200, Body: []byte(`{"status":"ok"}`)}, w); s.problem != "" {
+			t.Errorf("%+v: problem = %q, want none", w, s.problem)
+		}
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add(200, []byte(`{"status":"ok","release":"r-0123456789ab","model_version":"7"}`))
 	f.Fuzz(func(t *testing.T, status int, body []byte) {

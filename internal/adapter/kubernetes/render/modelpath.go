@@ -1,6 +1,9 @@
 package render
 
-import "github.com/slipway-cd/slipway/internal/delivery"
+import (
+	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
+)
 
 // effectiveDelivery returns how the model is delivered to the pods. Without a model
 // image, only environment variables are set.
@@ -22,6 +25,19 @@ func (r *renderer) modelPath() string {
 		return imageModelPath
 	}
 	return ""
+}
+
+// locationVariables tell a service that loads its model itself where it is.
+func locationVariables(l port.ModelLocation) map[string]string {
+	vars := map[string]string{}
+	for name, value := range map[string]string{
+		delivery.ModelPackageVariable: l.Name, "MODEL_DATA_URL": l.URL, "MODEL_DATA_VERSION": l.Version, "MODEL_DATA_ETAG": l.ETag,
+	} {
+		if value != "" {
+			vars[name] = value
+		}
+	}
+	return vars
 }
 
 // Paths of a model's files. As a volume, the whole image is mounted: mounting a

@@ -52,6 +52,10 @@ func goldenCases(t testing.TB) map[string]port.Manifests {
 	volume.Delivery = delivery.DeliverByVolume
 	env := sampleManifests(t, "plain", "k8s/config.yaml", "k8s/retail.yaml")
 	env.Delivery = delivery.DeliverByEnv
+	located := env
+	located.ModelImage, located.Location = delivery.Image{}, port.ModelLocation{
+		Name: "arn:aws:sagemaker:ap-southeast-1:111122223333:model-package/prices/3", URL: "s3://mlops-models/slipway/prices/models/22/model.tar.gz", Version: "3sL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY",
+	}
 	helm := sampleManifests(t, "helm", "chart")
 	helm.Values = []string{"prod.yaml", "eu.yaml"}
 	made := sampleManifests(t, "plain")
@@ -62,7 +66,7 @@ func goldenCases(t testing.TB) map[string]port.Manifests {
 	ported.Workload = delivery.Workload{Health: "/health", Port: 8501, Writable: true}
 	return map[string]port.Manifests{
 		"ported": ported,
-		"plain":  plain, "volume": volume, "env": env, "kustomize": sampleManifests(t, "kustomize", "k8s/overlays/prod"),
+		"plain":  plain, "volume": volume, "env": env, "located": located, "kustomize": sampleManifests(t, "kustomize", "k8s/overlays/prod"),
 		"helm": helm, "generated": made, "bare": bare,
 	}
 }

@@ -107,6 +107,8 @@ func (r *renderer) setEnvironment(c map[string]any) {
 		vars["MODEL_VERSION"], vars["MODEL_DIGEST"] = strconv.Itoa(m.Version), string(m.Digest)
 		if path := r.modelPath(); path != "" {
 			vars["MODEL_PATH"] = path
+		} else {
+			maps.Copy(vars, locationVariables(r.m.Location))
 		}
 	}
 	setEnv(c, vars)

@@ -117,11 +117,15 @@ func (r *Registry) fetch(ctx context.Context, c *client, ref delivery.ModelRef, 
 // pinOf names an object's content as S3 does: by its version, or in a bucket without
 // versions by its ETag.
 func pinOf(i s3.Info) string {
-	if i.Version != "" && i.Version != "null" {
+	if hasVersion(i) {
 		return "version:" + i.Version
 	}
 	return "etag:" + strings.Trim(i.ETag, `"`)
 }
+
+// hasVersion reports whether the bucket keeps versions. Those from before it did are
+// "null", and can be overwritten.
+func hasVersion(i s3.Info) bool { return i.Version != "" && i.Version != "null" }
 
 // adoptMetrics returns the digest of the metrics that a version came with.
 func (c *client) adoptMetrics(ctx context.Context, source *types.MetricsSource) (delivery.Digest, error) {
@@ -145,19 +149,8 @@ func (c *client) adoptMetrics(ctx context.Context, source *types.MetricsSource) 
 func (c *client) readAdopted(ctx context.Context, out *sagemaker.DescribeModelPackageOutput, e *entry) error {
 	e.Digest = delivery.Digest(e.metadata[keyDigest])
 	e.Lineage = delivery.Lineage{AddedBy: creatorOf(out), Why: "taken over from SageMaker"}
-	at, err := s3.Parse(archiveOf(out))
-	if err != nil {
-		return fault.New(fault.Corrupt, "model %s names another archive in SageMaker than it was taken over with", e.ModelRef)
-	}
-	info, err := c.objects.client.Stat(ctx, at)
-	switch {
-	case fault.Is(err, fault.NotFound):
-		return fault.New(fault.Corrupt, "the archive %s of model %s was removed", at, e.ModelRef).Cause(err).Hint("restore it, or reject the version")
-	case err != nil:
+	if _, err := c.statPinned(ctx, *e); err != nil {
 		return err
-	case pinOf(info) != e.metadata[keyObject]:
-		return fault.New(fault.Corrupt, "the archive %s of model %s was overwritten: it was %s, and is %s", at, e.ModelRef, e.metadata[keyObject], pinOf(info)).
-			Hint("register the new archive as another version, and reject this one, or restore the object's version")
 	}
 	digest := delivery.Digest(e.metadata[keyMetrics])
 	source := metricsSource(out)

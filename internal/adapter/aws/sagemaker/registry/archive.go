@@ -17,41 +17,51 @@ import (
 )
 
 // storeArchive puts the artifact's files into S3 as model.tar.gz, for those who read the
-// registry with AWS's own tools, and returns its URI. Slipway itself never reads it.
-func (r *Registry) storeArchive(ctx context.Context, c *client, ref delivery.ModelRef) (string, error) {
+// registry with AWS's own tools and for services that load their models themselves, and
+// returns its URI and what pins the object. Slipway itself never reads it.
+func (r *Registry) storeArchive(ctx context.Context, c *client, ref delivery.ModelRef) (uri, pin string, err error) {
 	if r.config.Artifacts == nil {
-		return "", nil
+		return "", "", nil
 	}
-	uri := fmt.Sprintf("%s/%s/models/%s/model.tar.gz", r.config.Storage, ref.Group, ref.Digest.Hex())
+	uri = fmt.Sprintf("%s/%s/models/%s/model.tar.gz", r.config.Storage, ref.Group, ref.Digest.Hex())
 	at, err := s3.Parse(uri)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	if _, err := c.objects.client.Stat(ctx, at); err == nil {
-		return uri, nil
-	} else if !fault.Is(err, fault.NotFound) {
-		return "", err
+	info, err := c.objects.client.Stat(ctx, at)
+	if fault.Is(err, fault.NotFound) {
+		if err := r.packArchive(ctx, c, ref, uri); err != nil {
+			return "", "", err
+		}
+		info, err = c.objects.client.Stat(ctx, at)
 	}
+	if err != nil {
+		return "", "", err
+	}
+	return uri, pinOf(info), nil
+}
+
+func (r *Registry) packArchive(ctx context.Context, c *client, ref delivery.ModelRef, uri string) error {
 	dir, err := os.MkdirTemp(r.config.Scratch, "model-")
 	if err != nil {
-		return "", fmt.Errorf("create a folder for the archive of %s: %w", ref.Group, err)
+		return fmt.Errorf("create a folder for the archive of %s: %w", ref.Group, err)
 	}
 	defer os.RemoveAll(dir)
 	files := filepath.Join(dir, "files")
 	if err := r.config.Artifacts.Fetch(ctx, ref, files); err != nil {
-		return "", err
+		return err
 	}
 	path := filepath.Join(dir, "model.tar.gz")
 	size, err := pack(ctx, files, path)
 	if err != nil {
-		return "", fmt.Errorf("pack the files of %s: %w", ref.Group, err)
+		return fmt.Errorf("pack the files of %s: %w", ref.Group, err)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer f.Close()
-	return uri, c.objects.put(ctx, uri, f, size)
+	return c.objects.put(ctx, uri, f, size)
 }
 
 // pack writes the regular files below dir as tar.gz: sorted, without times or owners, so

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"strconv"
 	"strings"
@@ -43,8 +44,14 @@ func (r *Registry) add(ctx context.Context, c *client, group string, artifact de
 	if in.ModelMetrics, err = r.metrics(ctx, c, group, metrics); err != nil {
 		return 0, err
 	}
-	if in.InferenceSpecification, err = r.specification(ctx, c, delivery.ModelRef{Group: group, Digest: artifact}, lineage.Image); err != nil {
+	pin := ""
+	if in.InferenceSpecification, pin, err = r.specification(ctx, c, delivery.ModelRef{Group: group, Digest: artifact}, lineage.Image); err != nil {
 		return 0, err
+	}
+	if pin != "" {
+		pinned := map[string]string{keyObject: pin}
+		maps.Copy(pinned, in.CustomerMetadataProperties)
+		in.CustomerMetadataProperties = pinned
 	}
 	out, err := sagemakerOf(c).CreateModelPackage(ctx, in)
 	switch {
@@ -158,21 +165,21 @@ func (r *Registry) storeDocument(ctx context.Context, c *client, group, kind str
 var ecrImage = regexp.MustCompile(`^[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[^\s@]+@(sha256:[0-9a-f]{64})$`)
 
 // specification names the archive of the files, and the image that the model was trained
-// in.
-func (r *Registry) specification(ctx context.Context, c *client, ref delivery.ModelRef, image string) (*types.InferenceSpecification, error) {
+// in. pin names the object of the archive.
+func (r *Registry) specification(ctx context.Context, c *client, ref delivery.ModelRef, image string) (spec *types.InferenceSpecification, pin string, err error) {
 	var container types.ModelPackageContainerDefinition
 	if m := ecrImage.FindStringSubmatch(image); m != nil && len(image) <= 255 {
 		container.Image, container.ImageDigest = &image, &m[2]
 	}
-	uri, err := r.storeArchive(ctx, c, ref)
+	uri, pin, err := r.storeArchive(ctx, c, ref)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if uri != "" {
 		container.ModelDataUrl = &uri
 	}
 	if container.Image == nil && container.ModelDataUrl == nil {
-		return nil, nil //nolint:nilnil // there is nothing to name
+		return nil, "", nil // there is nothing to name
 	}
-	return &types.InferenceSpecification{Containers: []types.ModelPackageContainerDefinition{container}}, nil
+	return &types.InferenceSpecification{Containers: []types.ModelPackageContainerDefinition{container}}, pin, nil
 }

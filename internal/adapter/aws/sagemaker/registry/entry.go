@@ -24,6 +24,7 @@ type entry struct {
 	delivery.ModelVersion
 
 	arn        string
+	archive    string // URI of the files, if they are one archive
 	metadata   map[string]string
 	decisions  []delivery.ModelDecision // written down
 	outside    *delivery.ModelDecision  // made in AWS, and not written down
@@ -56,7 +57,7 @@ func isOurs(out *sagemaker.DescribeModelPackageOutput) bool {
 
 // newEntry reads a version that is ours.
 func (c *client) newEntry(ctx context.Context, out *sagemaker.DescribeModelPackageOutput) (entry, error) {
-	e := entry{arn: aws.ToString(out.ModelPackageArn), metadata: out.CustomerMetadataProperties, stage: out.ModelLifeCycle}
+	e := entry{arn: aws.ToString(out.ModelPackageArn), archive: archiveOf(out), metadata: out.CustomerMetadataProperties, stage: out.ModelLifeCycle}
 	e.Group, e.Version, e.CreatedAt = aws.ToString(out.ModelPackageGroupName), int(aws.ToInt32(out.ModelPackageVersion)), aws.ToTime(out.CreationTime).UTC()
 	var err error
 	if e.Digest = digestIn(out.ModelPackageDescription); e.Digest != "" {

@@ -25,7 +25,7 @@ const (
 	keyRelease  = "slipway.release" // that deployed the version last
 	keyDigest   = "slipway.digest"  // of an adopted version's files
 	keyArchive  = "slipway.archive" // SHA-256 of the archive that they came in
-	keyObject   = "slipway.object"  // the version of that object, or its ETag
+	keyObject   = "slipway.object"  // the version of the archive's object, or its ETag
 	keyMetrics  = "slipway.metrics" // SHA-256 of the metrics that were adopted
 	keyAdopted  = "slipway.adopted" // when
 )

@@ -44,6 +44,10 @@ func TestRegistry_SilentServer(t *testing.T) {
 				_, _, err := r.List(ctx, port.ModelFilter{}, port.Page{})
 				return err
 			},
+			"Registry.Locate": func(ctx context.Context) error {
+				_, err := r.Locate(ctx, ref)
+				return err
+			},
 			"Registry.SetStage": func(ctx context.Context) error {
 				return r.SetStage(ctx, ref, port.ModelStage{Environment: "prod", State: delivery.Serving})
 			},
