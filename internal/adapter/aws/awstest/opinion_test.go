@@ -52,5 +52,5 @@ func TestAWS_PolicyTable(t *testing.T) {
 			t.Errorf("%s: ministack decides alike by now: remove it from the list", name)
 		}
 	}
-	t.Logf("policies: %d rows decided by ministack's evaluator and its SimulateCustomPolicy, %d known divergences", len(rows), len(misjudged))
+	t.Logf("awstable: policies: %d rows decided by ministack's evaluator and its SimulateCustomPolicy, %d known divergences", len(rows), len(misjudged))
 }

@@ -62,7 +62,5 @@ var divergences = []divergence{
 	{"ministack", "s3.GetObject", "lacks ServerSideEncryption", encryption},
 	{"ministack", "s3.UploadPart", "lacks ServerSideEncryption", encryption},
 	{"ministack", "s3.CompleteMultipartUpload", "lacks ServerSideEncryption", encryption},
-	{"ministack", "logs.DescribeLogStreams", "is not reached", "nobody: it is asked for the logs of jobs of SageMaker, which is missing"},
-	{"ministack", "logs.GetLogEvents", "is not reached", "nobody: as above"},
 	{"ministack", "cloudwatch.ListAlarmMuteRules", "400 InvalidAction, not 200", unsupported},
 }

@@ -154,5 +154,5 @@ func CompareDecisions(t *testing.T, python string, e *Emulator, questions []Ques
 			}
 		}
 	}
-	t.Logf("policies: %d decisions, %d that differ asked of ministack's evaluator, %d of them of its SimulateCustomPolicy", len(questions), len(once), simulated)
+	t.Logf("awstable: policies: %d decisions, %d that differ asked of ministack's evaluator, %d of them of its SimulateCustomPolicy", len(questions), len(once), simulated)
 }

@@ -89,7 +89,7 @@ func TestAWS_ErrorEnvelopes(t *testing.T) {
 		}
 	}
 	requireOneVersion(t, w)
-	t.Logf("error envelopes: %d operations of %d services throttled, failed and tried again behind microburst", len(envelopes), len(services))
+	t.Logf("awstable: error envelopes: %d operations of %d services throttled, failed and tried again behind microburst", len(envelopes), len(services))
 }
 
 // requireOneVersion: the response to the registration was lost. moto ignores ClientToken,

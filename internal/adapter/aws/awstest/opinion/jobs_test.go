@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	awsecr "github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
 
@@ -73,6 +74,21 @@ func stopProcessing(ctx context.Context, w *world) error {
 		return err
 	}
 	_, err = sagemaker.NewFromConfig(s.Config).StopProcessingJob(ctx, &sagemaker.StopProcessingJobInput{ProcessingJobName: aws.String(processingName)})
+	return err
+}
+
+// readLog reads the log of the training job, which another program's AWS has without the
+// job, as Slipway does.
+func readLog(ctx context.Context, w *world) error {
+	s, err := w.open(ctx)
+	if err != nil {
+		return err
+	}
+	client, group := cloudwatchlogs.NewFromConfig(s.Config), aws.String("/aws/sagemaker/TrainingJobs")
+	if _, err := client.DescribeLogStreams(ctx, &cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: group, LogStreamNamePrefix: aws.String(trainingName + "/"), Limit: aws.Int32(50)}); err != nil {
+		return err
+	}
+	_, err = client.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{LogGroupName: group, LogStreamName: aws.String(trainingName + "/algo-1-1"), StartFromHead: aws.Bool(true)})
 	return err
 }
 

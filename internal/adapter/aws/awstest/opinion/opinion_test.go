@@ -2,6 +2,7 @@ package opinion_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -67,7 +68,7 @@ func TestAWS_Opinions(t *testing.T) {
 		requireValid(t, ours)
 	})
 	used := opinion.Covered(ours)
-	report := []string{fmt.Sprintf("%d operations used, %d requests validated by AWS's models", len(used), count(ours))}
+	t.Logf("awstable: calls %s", strings.Join(calls(ours), " "))
 	for _, e := range emulators {
 		var found []opinion.Difference
 		var theirs [][]opinion.Answer
@@ -78,9 +79,24 @@ func TestAWS_Opinions(t *testing.T) {
 			requireListed(t, e.Name, found)
 		})
 		covered := slices.DeleteFunc(opinion.Covered(theirs), func(name string) bool { return !slices.Contains(used, name) })
-		report = append(report, fmt.Sprintf("covered by %s: %d of %d, %d known divergences", e.Name, len(covered), len(used), len(found)))
+		t.Logf("awstable: covered %s %s", e.Name, strings.Join(covered, " "))
+		t.Logf("awstable: second opinion: %s carries out %d of %d operations, with %d known divergences", e.Name, len(covered), len(used), len(found))
 	}
-	t.Logf("contract coverage: %s (%.0f s)", strings.Join(report, "; "), time.Since(begun).Seconds())
+	t.Logf("%d requests were valid by AWS's models; all took %.0f s", count(ours), time.Since(begun).Seconds())
+}
+
+// calls counts the calls of each operation, as awstable reads it.
+func calls(steps [][]opinion.Answer) (all []string) {
+	n := map[string]int{}
+	for _, answers := range steps {
+		for _, a := range answers {
+			n[a.Operation]++
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(n)) {
+		all = append(all, fmt.Sprintf("%s=%d", name, n[name]))
+	}
+	return all
 }
 
 func count(steps [][]opinion.Answer) (n int) {

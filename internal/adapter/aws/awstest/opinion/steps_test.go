@@ -113,6 +113,7 @@ var steps = []step{
 	}},
 	{"a training job", func(ctx context.Context, w *world) error { return w.run(ctx, trainingJob) }},
 	{"stopping a training job", stopTraining},
+	{"the log of a job", readLog},
 	{"a processing job", func(ctx context.Context, w *world) error { return w.run(ctx, processingJob) }},
 	{"stopping a processing job", stopProcessing},
 	{"metrics", func(ctx context.Context, w *world) error {
