@@ -34,6 +34,7 @@ type Dependencies struct {
 	Releases    port.ReleaseStore
 	Deployments port.DeploymentStore
 	Approvals   port.ApprovalStore
+	Costs       port.CostLedger // nil: what jobs cost is not known
 
 	Monitors   step.Monitors // nil: no metrics are published
 	LogStreams LogStreams    // nil: none are written

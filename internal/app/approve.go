@@ -163,7 +163,13 @@ func (s *session) recordApprovals(ctx context.Context, d Decision, run record.Ru
 	if overtaker != nil && d.Approve {
 		subjects = append(subjects, port.ApproveOlder(overtaker.Run))
 	}
-	if deployApprovals(run.Plan) > 0 {
+	budget, err := s.waitsForBudget(ctx, run)
+	switch {
+	case err != nil:
+		return err
+	case budget: // what is deployed is not known yet
+		subjects = append(subjects, port.ApproveBudget)
+	case deployApprovals(run.Plan) > 0:
 		subjects = append(subjects, port.ApproveDeploy)
 	}
 	for _, subject := range subjects {

@@ -59,8 +59,8 @@ func (s *session) planFor(ctx context.Context, t plan.Trigger, env delivery.Envi
 		find = append(find, s.findAccepted)
 	} else {
 		find = append(find, s.findSource, s.findApproved, s.findScripts)
-		if t.Model == "" {
-			find = append(find, s.findData) // it trains nothing
+		if t.Model == "" { // else it trains nothing
+			find = append(find, s.findData, s.findJobs)
 		}
 	}
 	if !t.Rollback { // it replaces what is live in any case

@@ -66,7 +66,7 @@ func (s *session) report(ctx context.Context, r record.Run) (RunReport, error) {
 		}
 		res := *st.Result
 		rep.Steps = append(rep.Steps, StepReport{Name: st.Name, Outcome: res.Outcome, Cached: res.Cached,
-			Seconds: seconds(res.Started, res.Ended), Summary: res.Summary, Cause: res.Cause})
+			Seconds: seconds(res.Started, res.Ended), Summary: res.Summary, Cause: res.Cause, Cost: res.Cost})
 		if st.Kind == step.Rollback && res.Outcome == delivery.OutcomeSucceeded {
 			rep.RolledBack = &RolledBack{}
 		}

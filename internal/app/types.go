@@ -49,6 +49,8 @@ type StepReport struct {
 	Seconds float64          `json:"seconds"`
 	Summary string           `json:"summary,omitempty"`
 	Cause   string           `json:"cause,omitempty"`
+
+	Cost *delivery.JobCost `json:"cost,omitempty"` // of the job that it began
 }
 
 // ImageStatus is an image as other tools name it.

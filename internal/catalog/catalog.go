@@ -24,6 +24,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/app"
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/redact"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/trust"
@@ -64,7 +65,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	ports.Images, ports.Artifacts, ports.ModelImages, ports.Attestations = registry, registry, registry, registry
 	ports.Signers, ports.Signatures = signer, signer
 	ports.Releases, ports.Deployments, ports.Approvals = store.Releases(), store.Deployments(), store.Approvals()
-	ports.Log = store.Log()
+	ports.Log, ports.Costs = store.Log(), record.Costs{Runs: store.Runs()}
 	ports.Monitors = new(monitors).find
 	ports.ContainsSecret, ports.Version = redact.FromEnviron(os.Environ()).Contains, version
 	steps := map[step.Kind]step.Step{}
@@ -73,7 +74,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	}
 	return app.Dependencies{
 		Runs: store.Runs(), Owners: store.Owners(), Log: ports.Log, Shared: state, Blobs: kept, Files: runFiles(state, w.Project), Cache: store.Cache(), Outbox: store.Outbox(),
-		Models: ports.Models, Artifacts: ports.Artifacts, Images: ports.Images, Releases: ports.Releases, Deployments: ports.Deployments, Approvals: ports.Approvals,
+		Models: ports.Models, Artifacts: ports.Artifacts, Images: ports.Images, Releases: ports.Releases, Deployments: ports.Deployments, Approvals: ports.Approvals, Costs: ports.Costs,
 		Source: git.Source{Dir: w.Repository, Also: w.Also}, Steps: steps, Targets: ports.Targets, Unused: slices.Concat(unusedListers(ports.Builders), unusedListers(ports.Targets)),
 		Monitors: ports.Monitors, LogStreams: logStreams(),
 		Reference: registry.Reference, Shutdown: stops, CheckBox: commands.CheckBox, Trust: trust.Verifier{Attestations: registry, Signatures: signer},

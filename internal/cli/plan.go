@@ -95,6 +95,7 @@ func (c *Command) printPlan(p app.PlanView) {
 		rows = append(rows, []string{s.Name, string(s.Action), needs, s.Reason})
 	}
 	c.printTable("STEP ACTION NEEDS WHY", rows)
+	c.printCost(p)
 	c.printBox(p.Box)
 	c.printWarnings(p.Warnings)
 	if p.Existing != nil {
@@ -108,6 +109,30 @@ func (c *Command) printWarnings(warnings []string) {
 	for _, warning := range warnings {
 		fmt.Fprintf(c.Stdout, "warning: %s\n", render.Indent(warning))
 	}
+}
+
+// printCost prints what the jobs of the run are estimated to cost, and what they may.
+func (c *Command) printCost(p app.PlanView) {
+	if p.Cost == nil {
+		return
+	}
+	for _, s := range p.Steps {
+		if s.Estimate != nil && s.Action == "run" {
+			fmt.Fprintf(c.Stdout, "cost: %s, %s\n", s.Name, s.Estimate.Text)
+		}
+	}
+	b := p.Cost.Budget
+	if b == nil {
+		return
+	}
+	var limits []string
+	if b.PerRun.Amount > 0 {
+		limits = append(limits, fmt.Sprintf("%s for a run", b.PerRun))
+	}
+	if b.PerMonth.Amount > 0 {
+		limits = append(limits, fmt.Sprintf("%s for a month, of which %s are spent", b.PerMonth, p.Cost.Month))
+	}
+	fmt.Fprintf(c.Stdout, "budget: %s\n", strings.Join(limits, ", "))
 }
 
 // printBox prints what the commands of the repository run in.

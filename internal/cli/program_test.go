@@ -19,6 +19,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
+	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/record/sqlite"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -157,7 +158,7 @@ func (p *program) dependencies(ctx context.Context, w app.Workspace) (app.Depend
 	return app.Dependencies{
 		Log: p.log, Runs: store.Runs(), Owners: store.Owners(), Shared: state, Maintenance: store.Maintenance(),
 		Cache: store.Cache(), Outbox: store.Outbox(), Models: store.Models(), Artifacts: &fake.ArtifactStore{},
-		Releases: store.Releases(), Deployments: store.Deployments(), Approvals: store.Approvals(),
+		Releases: store.Releases(), Deployments: store.Deployments(), Approvals: store.Approvals(), Costs: record.Costs{Runs: store.Runs()},
 		Source: source{p}, Steps: steps, Targets: map[string]port.Target{"local": target, "kubernetes": target},
 		Reference:   func(img delivery.Image) string { return img.String() },
 		GenerateKey: func([]byte) (private, public []byte, err error) { return []byte("private"), []byte("public"), nil },

@@ -98,6 +98,7 @@ type Model struct {
 	Data     []string               `yaml:"data" jsonschema_description:"Files or folders that training and evaluation read, relative to this file. ${NAME} and ${NAME:-default} are expanded from the environment. Their content is part of the model's lineage."`
 	Train    *Train                 `yaml:"train" jsonschema_description:"How the model is trained."`
 	Evaluate *Evaluate              `yaml:"evaluate" jsonschema_description:"How the model is evaluated, and which gates it must pass."`
+	Budget   *Budget                `yaml:"budget" json:",omitempty" jsonschema_description:"What training elsewhere than on this machine may cost. A run that is estimated to cost more waits for an approval, with exit code 4."`
 	Deliver  delivery.ModelDelivery `yaml:"deliver" jsonschema:"enum=init,enum=volume,enum=env" jsonschema_description:"How the model gets into a pod in Kubernetes: init (default; an init container verifies it and copies it to /model), volume (an OCI image volume) or env (the service loads it itself: MODEL_VERSION and MODEL_DIGEST are set, and with registry: {sagemaker: ...} MODEL_PACKAGE_ARN, MODEL_DATA_URL and MODEL_DATA_VERSION)."`
 	Approve  string                 `yaml:"approve" jsonschema:"enum=auto,enum=manual" jsonschema_description:"Who approves a model that passed its gates: auto, or manual (default; with slipway approve)."`
 }
@@ -263,6 +264,8 @@ type Runner struct {
 	Section any
 	Remote  bool
 	Params  step.RunnerParams // as a plan keeps it
+	Rates   []delivery.Rate   // what a job may cost; empty: not known
+	Priced  string            // key of the prices in the section; empty: there are none
 }
 
 // OptionalStep is a step that is enabled by its own section of the file.

@@ -181,7 +181,11 @@ func (d *decoder) newRunner(kind extension.Kind, section any, path string) Runne
 	if err = errors.Join(err, marshalErr); err != nil {
 		d.addError(path, "", "%s%v", prefix(path), err)
 	}
-	return Runner{Kind: kind, Section: section, Remote: r.Remote, Params: step.RunnerParams{Kind: string(kind), Section: raw, Remote: r.Remote}}
+	runner := Runner{Kind: kind, Section: section, Remote: r.Remote, Priced: r.PriceKey, Params: step.RunnerParams{Kind: string(kind), Section: raw, Remote: r.Remote}}
+	if r.Rates != nil {
+		runner.Rates = r.Rates(section)
+	}
+	return runner
 }
 
 func (d *decoder) newBuildParams(kind extension.Kind, section any, path string) step.BuildParams {

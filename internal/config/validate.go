@@ -132,6 +132,7 @@ func (d *decoder) validateModel(m *Model, env func(string) (string, bool)) {
 		}
 		d.validateEvaluate(*m.Evaluate, data)
 	}
+	d.validateBudget(m)
 	switch {
 	case m.Train != nil && m.Evaluate == nil:
 		d.addError("model.train", "add model.evaluate, such as evaluate: {from: train} if training writes metrics.json", "model.train: requires model.evaluate")

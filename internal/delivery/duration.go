@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -25,3 +26,14 @@ func (d *Duration) UnmarshalText(b []byte) error {
 
 // MarshalJSON writes a JSON string, so that zero is "0s" and not lost.
 func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+
+// Short is the duration in seconds at most, without the parts that are zero: "10h", "1m30s".
+func (d Duration) Short() string {
+	text := d.D().Round(time.Second).String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}

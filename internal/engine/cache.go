@@ -67,7 +67,7 @@ func (x *execution) reuse(ctx context.Context, impl step.Step, r step.Request, k
 			return old, false, err
 		}
 	}
-	old.Cached = true
+	old.Cached, old.Cost = true, nil // it was paid once
 	return old, true, nil
 }
 

@@ -164,11 +164,11 @@ func isRetryable(err error) bool {
 func (x *execution) finalResult(ctx context.Context, name string, result step.Result, err error) step.Result {
 	switch {
 	case err != nil && ctx.Err() != nil:
-		result = step.Result{Outcome: delivery.OutcomeCancelled, Cause: context.Cause(ctx).Error(), Hint: fault.HintOf(context.Cause(ctx))}
+		result = step.Result{Outcome: delivery.OutcomeCancelled, Cause: context.Cause(ctx).Error(), Hint: fault.HintOf(context.Cause(ctx)), Cost: result.Cost}
 	case err != nil:
-		output, answers := result.Output, result.GateResults
+		output, answers, cost := result.Output, result.GateResults, result.Cost
 		result = step.FailWith(err)
-		result.Output, result.GateResults = output, answers
+		result.Output, result.GateResults, result.Cost = output, answers, cost
 	case ctx.Err() != nil && result.Outcome == delivery.OutcomeFailed:
 		result.Outcome, result.Cause = delivery.OutcomeCancelled, context.Cause(ctx).Error()
 	}

@@ -1,6 +1,7 @@
 package extension
 
 import (
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 )
@@ -38,6 +39,10 @@ type JobRunner struct {
 	// Docker's format for linux/amd64. If it is the project's own, the project's image is in
 	// that format. Nil: images of any format run.
 	DockerImage func(section any) string
+	// Rates returns what a job of the section may cost, by the instances that it may get;
+	// nil: what jobs cost is not known. PriceKey is the section's key with the prices.
+	Rates    func(section any) []delivery.Rate
+	PriceKey string
 
 	New      func(h Host, section any) (port.Jobs, error)
 	Commands []Command

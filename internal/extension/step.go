@@ -50,6 +50,7 @@ type Ports struct {
 	Releases    port.ReleaseStore
 	Deployments port.DeploymentStore
 	Approvals   port.ApprovalStore
+	Costs       port.CostLedger
 	Log         port.RecordLog // that the records are in; nil: they are those of one machine
 
 	Targets map[string]port.Target

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -36,6 +37,9 @@ type Facts struct {
 	LastGood   *delivery.ReleaseRecord // the one accepted before what serves, not quarantined: for a rollback
 	LastName   delivery.ReleaseID      // the name under which LastGood ran in the environment
 	Requested  *delivery.ReleaseRecord // the one that Trigger.To names
+
+	Now  time.Time       // when the facts were looked up
+	Jobs []port.JobEntry // what jobs cost that were begun earlier, as far as they count
 
 	LatestApproved *delivery.ModelVersion // newest approved version of model.group
 	RequestedModel *delivery.ModelVersion // the one that Trigger.Model names

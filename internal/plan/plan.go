@@ -35,5 +35,6 @@ type Plan struct {
 	Repairs     delivery.ReleaseID   `json:"repairs,omitempty"`  // what is deployed; only the live state differs from its record
 	Warnings    []string             `json:"warnings,omitempty"` // what people should know before it runs
 	Box         Box                  `json:"box,omitzero"`       // of its commands, if it has any
+	Cost        *Cost                `json:"cost,omitempty"`     // of its jobs, as far as prices are known
 	Steps       []step.Spec          `json:"steps"`              // every need before its giver's users
 }

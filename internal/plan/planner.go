@@ -53,6 +53,7 @@ func New(p config.Project, t Trigger, f Facts) (Plan, error) {
 	}
 	pl.plan.Warnings = append(pl.plan.Warnings, pl.notes...)
 	pl.describeBox()
+	pl.describeCost()
 	if err := validateForm(pl.plan); err != nil {
 		return Plan{}, fault.New(fault.Internal, "generate the plan").Cause(err)
 	}

@@ -17,9 +17,9 @@ func (pl *planner) train(tests []string) error {
 		return err
 	}
 	data, key := pl.data()
-	pl.addCached(step.Spec{
+	pl.addCached(pl.priced(model.Train.On, step.Spec{
 		Name: trainStep, Kind: step.Train, Needs: tests, SkipCache: pl.trigger.Retrain, Timeout: cmp.Or(model.Train.Timeout, trainTimeout),
-	}, in, step.TrainParams{
+	}), in, step.TrainParams{
 		Run: model.Train.Run, Dir: model.Train.Dir, Env: model.Train.Env, Data: data, DataDigest: key, Python: model.Train.Python.Params(),
 		Box: pl.boxOf(model.Train.On), On: runnerParams(model.Train.On),
 	})

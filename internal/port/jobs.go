@@ -3,6 +3,8 @@ package port
 import (
 	"context"
 	"io"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
 // Job is heavy work (training, evaluation) under a deterministic name.
@@ -13,8 +15,8 @@ type Job struct {
 	Outputs map[string]string   // what it writes, by name: the URI of the folder where it is stored in the end
 }
 
-// JobHandle names a submitted job in the system that runs it. It is plain text and
-// may be stored: any process can use it, also after a restart.
+// JobHandle names a submitted job in the system that runs it: it is the job's name. It is
+// plain text and may be stored: any process can use it, also after a restart.
 type JobHandle string
 
 // JobState is the state of a job.
@@ -25,6 +27,10 @@ type JobState struct {
 	Reason  string              // why it ended, if not by the exit of its command
 	Outputs map[string]Artifact // once done; the digest is empty if the adapter does not compute it
 	Image   string              // that the command ran in, by digest; empty: none
+
+	// Usage is what it used of machines that are paid for, once that is known: also beside
+	// the error of a job that failed. Nil: nothing that is.
+	Usage *delivery.JobUsage
 }
 
 // Jobs runs heavy work that survives its submitter. A job is submitted, polled until

@@ -7,6 +7,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
 )
 
 // Runs keeps runs: their queue, their history and their steps. Every method is
@@ -67,6 +68,9 @@ type StepHistory interface {
 	SaveStep(ctx context.Context, s StepRecord) error
 	// ListSteps lists a run's steps by Index.
 	ListSteps(ctx context.Context, id delivery.RunID) ([]StepRecord, error)
+	// FindSteps lists the steps of these kinds of all runs that were begun since then,
+	// oldest first.
+	FindSteps(ctx context.Context, kinds []step.Kind, since time.Time) ([]StepRecord, error)
 }
 
 // StepBatcher is an optional ability of a StepHistory: it saves many step records

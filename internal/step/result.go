@@ -21,6 +21,7 @@ type Result struct {
 	Output                json.RawMessage       `json:"output,omitempty"`  // one of the output types of this package
 	GateResults           []delivery.GateResult `json:"answers,omitempty"` // the gates that were evaluated
 	Cached                bool                  `json:"cached,omitempty"`
+	Cost                  *delivery.JobCost     `json:"cost,omitempty"` // of the job that it began; nil: none that costs anything
 	Started               time.Time             `json:"started,omitzero"`
 	Ended                 time.Time             `json:"ended,omitzero"`
 	Files                 []File                `json:"files,omitempty"` // what Output names and other machines can fetch; filled in by the engine

@@ -43,19 +43,21 @@ const (
 
 // Spec is one step of a plan: data that outlives the version that wrote it.
 type Spec struct {
-	Name      string            `json:"name"`            // unique in the plan: "test.unit", "build"
-	Kind      Kind              `json:"kind"`            //
-	Needs     []string          `json:"needs,omitempty"` // names of steps that must have succeeded
-	Reads     []string          `json:"reads,omitzero"`  // of Needs: those whose outputs the result depends on; nil: all
-	Params    json.RawMessage   `json:"with,omitempty"`  // one of the Params types of this package
-	Inputs    delivery.Digest   `json:"inputs,omitempty"`
-	Cacheable bool              `json:"cacheable,omitempty"` // same key, same result
-	SkipCache bool              `json:"fresh,omitempty"`     // run even if cached (--retrain, --rebuild)
-	Timeout   delivery.Duration `json:"timeout,omitempty"`   // 0: none
-	Retries   int               `json:"retries,omitempty"`   // retries after an error that may be temporary
-	Undo      Kind              `json:"undo,omitempty"`      // kind of the step that undoes it, once it has started
-	Action    Action            `json:"action"`              // what the plan expects
-	Reason    string            `json:"why"`                 // why it is expected
+	Name      string                 `json:"name"`            // unique in the plan: "test.unit", "build"
+	Kind      Kind                   `json:"kind"`            //
+	Needs     []string               `json:"needs,omitempty"` // names of steps that must have succeeded
+	Reads     []string               `json:"reads,omitzero"`  // of Needs: those whose outputs the result depends on; nil: all
+	Params    json.RawMessage        `json:"with,omitempty"`  // one of the Params types of this package
+	Inputs    delivery.Digest        `json:"inputs,omitempty"`
+	Cacheable bool                   `json:"cacheable,omitempty"` // same key, same result
+	SkipCache bool                   `json:"fresh,omitempty"`     // run even if cached (--retrain, --rebuild)
+	Timeout   delivery.Duration      `json:"timeout,omitempty"`   // 0: none
+	Retries   int                    `json:"retries,omitempty"`   // retries after an error that may be temporary
+	Undo      Kind                   `json:"undo,omitempty"`      // kind of the step that undoes it, once it has started
+	Estimate  *delivery.CostEstimate `json:"estimate,omitempty"`  // what its job costs; nil: not known, or nothing
+	Budget    *Budget                `json:"budget,omitempty"`    // that its job is held to
+	Action    Action                 `json:"action"`              // what the plan expects
+	Reason    string                 `json:"why"`                 // why it is expected
 }
 
 // Step runs steps of one kind. Run is idempotent: after a kill it may be called

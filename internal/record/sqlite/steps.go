@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -66,11 +68,25 @@ func (s runs) saveStep(ctx context.Context, stmt *sql.Stmt, r record.StepRecord)
 
 // ListSteps implements record.Runs.
 func (s runs) ListSteps(ctx context.Context, id delivery.RunID) ([]record.StepRecord, error) {
-	out, err := list(ctx, s.read, scanStep,
-		`SELECT run, name, idx, kind, attempt, begun, result, coalesce(json_extract(extra, '$.unmet'), ''), coalesce(json_extract(extra, '$.cancelled'), '')
-		FROM steps WHERE project = ? AND run = ? ORDER BY idx, name`, s.project, id)
+	out, err := list(ctx, s.read, scanStep, `SELECT `+stepColumns+` FROM steps WHERE project = ? AND run = ? ORDER BY idx, name`, s.project, id)
 	return out, record.DatabaseError(fmt.Sprintf("list the steps of run %s", id), s.path, err)
 }
+
+// FindSteps implements record.Runs.
+func (s runs) FindSteps(ctx context.Context, kinds []step.Kind, since time.Time) ([]record.StepRecord, error) {
+	if len(kinds) == 0 {
+		return nil, nil
+	}
+	args := []any{s.project, nanos(since)}
+	for _, k := range kinds {
+		args = append(args, k)
+	}
+	out, err := list(ctx, s.read, scanStep, `SELECT `+stepColumns+` FROM steps
+		WHERE project = ? AND begun >= ? AND kind IN (?`+strings.Repeat(", ?", len(kinds)-1)+`) ORDER BY begun, run, idx`, args...)
+	return out, record.DatabaseError("find steps of runs", s.path, err)
+}
+
+const stepColumns = `run, name, idx, kind, attempt, begun, result, coalesce(json_extract(extra, '$.unmet'), ''), coalesce(json_extract(extra, '$.cancelled'), '')`
 
 func scanStep(row scanner) (record.StepRecord, error) {
 	var r record.StepRecord

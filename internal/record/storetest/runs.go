@@ -287,3 +287,26 @@ func testStepBatch(t *testing.T, open func(*testing.T) record.Store) {
 	same(t, "all or none", plain(must(s.Runs().ListSteps(t.Context(), r.ID))), plain(steps[1:]))
 	ok(t, batch.SaveSteps(t.Context(), nil))
 }
+
+func testFindSteps(t *testing.T, open func(*testing.T) record.Store) {
+	s := closing(t, open(t))
+	first, second := enqueue(t, s, 1, "dev"), enqueue(t, s, 2, "prod")
+	done := &step.Result{
+		Outcome: delivery.OutcomeSucceeded,
+		Cost:    &delivery.JobCost{Job: "j", Usage: &delivery.JobUsage{Instance: "large", Count: 1, Billed: 60e9}, Amount: &delivery.Money{Amount: 0.5, Currency: "USD"}},
+	}
+	rec := func(r record.Run, name string, kind step.Kind, begun int, result *step.Result) record.StepRecord {
+		return record.StepRecord{Run: r.ID, Name: name, Kind: kind, Attempt: 1, Begun: at(begun), Result: result}
+	}
+	early, late, open2 := rec(first, "train", step.Train, 1, done), rec(second, "train", step.Train, 3, done), rec(second, "evaluate", step.Evaluate, 4, nil)
+	for _, r := range []record.StepRecord{late, early, open2, rec(first, "build", step.Build, 3, nil)} {
+		ok(t, s.Runs().SaveStep(t.Context(), r))
+	}
+	find := func(since int, kinds ...step.Kind) string {
+		return plain(must(s.Runs().FindSteps(t.Context(), kinds, at(since))))
+	}
+	same(t, "all of two kinds", find(0, step.Train, step.Evaluate), plain([]record.StepRecord{early, late, open2}))
+	same(t, "since", find(3, step.Train), plain([]record.StepRecord{late}))
+	same(t, "none of the kind", len(must(s.Runs().FindSteps(t.Context(), []step.Kind{step.Scan}, at(0)))), 0)
+	same(t, "no kind", len(must(s.Runs().FindSteps(t.Context(), nil, at(0)))), 0)
+}

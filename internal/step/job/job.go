@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
@@ -22,6 +23,7 @@ const (
 	minPollInterval = 50 * time.Millisecond
 	maxPollInterval = 200 * time.Millisecond
 	stopTimeout     = 30 * time.Second
+	usageTimeout    = 10 * time.Second // for what a job used that was stopped
 )
 
 // Runner runs commands as jobs.
@@ -46,6 +48,8 @@ type Result struct {
 	Exit    port.Exit
 	Outputs map[string]port.Artifact // by name
 	Image   string                   // that the command ran in, by digest
+	Begun   bool                     // there is, or may be, a job; also beside an error
+	Usage   *delivery.JobUsage       // what it used of machines that are paid for; nil: not known; also beside an error
 }
 
 // Run finds the job or submits it, waits for its end, and copies its output to
@@ -55,29 +59,42 @@ type Result struct {
 func (n Runner) Run(ctx context.Context, j port.Job, log io.Writer) (Result, error) {
 	h, err := n.Jobs.Submit(ctx, j)
 	if err != nil {
-		return Result{}, n.stop(ctx, h, err)
+		return Result{Begun: h != ""}, n.stop(ctx, h, err)
 	}
 	tail := &logTail{jobs: n.Jobs, job: h, to: log}
 	for pause := minPollInterval; ; pause = min(pause*3/2, maxPollInterval) {
 		state, err := n.Jobs.Poll(ctx, h)
 		if err != nil {
-			return Result{}, n.stop(ctx, h, err)
+			return n.ended(ctx, h, state.Usage, err)
 		}
 		tail.follow(ctx)
 		if state.Done {
 			return exitOf(j, state)
 		}
 		if !state.Found {
-			return Result{}, fault.New(fault.Unavailable, "job %s not found", j.Name).Hint("run again: it starts a new job")
+			return Result{Begun: true}, fault.New(fault.Unavailable, "job %s not found", j.Name).Hint("run again: it starts a new job")
 		}
 		if err := wait.Sleep(ctx, pause); err != nil {
-			return Result{}, n.stop(ctx, h, err)
+			return n.ended(ctx, h, nil, err)
 		}
 	}
 }
 
+// ended is the result of a job that failed, or that is stopped because the run ends.
+func (n Runner) ended(ctx context.Context, h port.JobHandle, used *delivery.JobUsage, err error) (Result, error) {
+	err = n.stop(ctx, h, err)
+	if used == nil && ctx.Err() != nil {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), usageTimeout)
+		defer cancel()
+		if state, pollErr := n.Jobs.Poll(last, h); pollErr == nil {
+			used = state.Usage
+		}
+	}
+	return Result{Begun: true, Usage: used}, err
+}
+
 func exitOf(j port.Job, s port.JobState) (Result, error) {
-	res := Result{Exit: s.Exit, Image: s.Image, Outputs: map[string]port.Artifact{}}
+	res := Result{Exit: s.Exit, Image: s.Image, Begun: true, Usage: s.Usage, Outputs: map[string]port.Artifact{}}
 	for name, uri := range j.Outputs {
 		res.Outputs[name] = port.Artifact{URIs: []string{uri}}
 	}

@@ -26,6 +26,9 @@ type Step struct {
 	Hasher   digest.Hasher
 	Environ  job.EnvironFunc // nil: the process's
 	Clock    step.Clock
+
+	Costs     port.CostLedger    // what other jobs cost
+	Approvals port.ApprovalStore // of training above the budget
 }
 
 var _ step.CacheValidator = Step{}
@@ -69,14 +72,25 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, fmt.Errorf("train: %w", err)
 	}
 	j.Command.Env, j.Command.Box = python.Environ(j.Command.Env), python.InBox(j.Command.Box)
+	budget := job.Budget{Jobs: jobs, Ledger: s.Costs, Approvals: s.Approvals, Clock: s.Clock}
+	if res, held, err := budget.Check(ctx, r, j); held || err != nil {
+		return res, err
+	}
 	r.Progress("training as job %s", j.Name)
 	last := &job.TailWriter{To: r.Log}
 	done, err := job.Runner{Jobs: jobs}.Run(ctx, j, last)
+	res, err := s.conclude(ctx, r, w, j, done, last.LastLine(), before, err)
+	res.Cost = job.Cost(r, j, done)
+	return res, err
+}
+
+// conclude is the result of the job, and keeps its model.
+func (s Step) conclude(ctx context.Context, r step.Request, w step.TrainParams, j port.Job, done job.Result, last string, before delivery.Digest, err error) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, fmt.Errorf("train: %w", err)
 	}
 	if cause, hint := job.FailureCause(done.Exit, w.Run); cause != "" {
-		return commandFailed(cause, hint, last.LastLine()), nil
+		return commandFailed(cause, hint, last), nil
 	}
 	if err := digest.AfterRun(ctx, s.Hasher, w.Data, before); err != nil {
 		if ctx.Err() != nil {

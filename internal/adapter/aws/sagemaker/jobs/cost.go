@@ -2,26 +2,43 @@ package jobs
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
 )
 
-// Price is what an instance costs for an hour.
-type Price struct {
-	Amount   float64
-	Currency string // such as USD
+// rates are what a job may cost on each of the instances that it may get. A budget for
+// training counts warm pools for all the time that they are kept.
+func rates(s *Section) []delivery.Rate {
+	var all []delivery.Rate
+	for _, t := range s.Instances {
+		price, _ := delivery.ParseMoney(s.Price[t])
+		all = append(all, delivery.Rate{Instance: t, Count: s.Count, Price: price, Limit: s.MaxRuntime, Kept: s.KeepAlive})
+	}
+	return all
 }
 
-// ParsePrice reads "0.30 USD".
-func ParsePrice(text string) (Price, bool) {
-	number, currency, _ := strings.Cut(strings.TrimSpace(text), " ")
-	amount, err := strconv.ParseFloat(number, 64)
-	isCode := len(currency) == 3 && currency == strings.ToUpper(currency)
-	return Price{amount, currency}, err == nil && isCode && amount > 0 && amount < 1e6
+// used is what a job used that has ended, or that is being stopped. What AWS bills for one
+// that was stopped or failed is not always known at once: then it is all the time since it
+// got its instances.
+func (l look) used(now time.Time) *delivery.JobUsage {
+	billed := time.Duration(l.billable) * time.Second
+	if billed == 0 && !l.begun.IsZero() {
+		end := l.ended
+		if end.IsZero() {
+			end = now
+		}
+		billed = max(end.Sub(l.begun).Round(time.Second), time.Second)
+	}
+	return &delivery.JobUsage{Instance: l.instance, Count: int(l.count), Billed: delivery.Duration(billed)}
 }
 
-// For is what instances cost for a time.
-func (p Price) For(d time.Duration, count int) string {
-	return fmt.Sprintf("%.2f %s", p.Amount*d.Hours()*float64(max(count, 1)), p.Currency)
+// usage is what a job used, and what that cost as far as slipway.yaml has the price.
+func (j *Jobs) usage(u delivery.JobUsage) string {
+	text := fmt.Sprintf("%d x %s, %s billed", u.Count, u.Instance, u.Billed.D())
+	price, ok := delivery.ParseMoney(j.section.Price[u.Instance])
+	if !ok {
+		return text + "; cost unknown: on.sagemaker.price has no " + u.Instance
+	}
+	return fmt.Sprintf("%s, about %.2f %s", text, price.Amount*u.Billed.D().Hours()*float64(max(u.Count, 1)), price.Currency)
 }

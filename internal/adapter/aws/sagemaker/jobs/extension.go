@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/aws/s3"
+	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -28,13 +29,19 @@ func Extension() extension.JobRunner {
 	section.Patterns = map[string]string{"role": rolePattern, "assume": rolePattern, "bucket": bucketPattern, "prefix": prefixPattern, "image": imagePattern}
 	return extension.JobRunner{
 		Kind: "sagemaker", Description: "A job of Amazon SageMaker.", Example: "sagemaker: {role: ..., image: ..., instances: [ml.m5.xlarge], bucket: ...}",
-		Section: section, Remote: true,
+		Section: section, Remote: true, PriceKey: "price",
 		DockerImage: func(section any) string {
 			s, ok := section.(*Section)
 			if !ok {
 				return ""
 			}
 			return s.Image
+		},
+		Rates: func(section any) []delivery.Rate {
+			if s, ok := section.(*Section); ok {
+				return rates(s)
+			}
+			return nil
 		},
 		New: func(h extension.Host, section any) (port.Jobs, error) {
 			s, ok := section.(*Section)
@@ -80,7 +87,7 @@ func check(s *Section, c extension.Checker) {
 		}
 	}
 	for _, t := range slices.Sorted(maps.Keys(s.Price)) {
-		if _, ok := ParsePrice(s.Price[t]); !ok {
+		if _, ok := delivery.ParseMoney(s.Price[t]); !ok {
 			c.Fail("price", "an amount for an hour with its currency, such as 0.30 USD", "the price of %s is %q", t, s.Price[t])
 		}
 	}

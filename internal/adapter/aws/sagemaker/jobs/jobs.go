@@ -154,6 +154,9 @@ func (j *Jobs) Submit(ctx context.Context, job port.Job) (port.JobHandle, error)
 	}
 	own := j.local(handle)
 	own.mu.Lock()
+	if own.spec == nil { // what was seen of it before lacks its outputs
+		own.last, own.looked = port.JobState{Found: true}, time.Time{}
+	}
 	own.spec = &job
 	own.mu.Unlock()
 	return handle, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
@@ -23,7 +24,9 @@ type look struct {
 	image     string
 	instance  string
 	count     int32
-	billable  int32 // seconds
+	billable  int32     // seconds
+	begun     time.Time // when it got its instances; zero: not yet
+	ended     time.Time
 }
 
 // The states of both kinds of jobs.
@@ -71,6 +74,7 @@ func lookAtTraining(ctx context.Context, c *connection, name string) (look, erro
 	l := look{
 		exists: true, status: string(out.TrainingJobStatus), secondary: string(out.SecondaryStatus), reason: aws.ToString(out.FailureReason),
 		content: out.Environment[contentVariable], billable: aws.ToInt32(out.BillableTimeInSeconds),
+		begun: aws.ToTime(out.TrainingStartTime), ended: aws.ToTime(out.TrainingEndTime),
 	}
 	if a := out.AlgorithmSpecification; a != nil {
 		l.image = aws.ToString(a.TrainingImage)
@@ -97,13 +101,10 @@ func lookAtProcessing(ctx context.Context, c *connection, name string) (look, er
 	}
 	l := look{
 		exists: true, status: string(out.ProcessingJobStatus), reason: aws.ToString(out.FailureReason), message: aws.ToString(out.ExitMessage),
-		content: out.Environment[contentVariable],
+		content: out.Environment[contentVariable], begun: aws.ToTime(out.ProcessingStartTime), ended: aws.ToTime(out.ProcessingEndTime),
 	}
 	if a := out.AppSpecification; a != nil {
 		l.image = aws.ToString(a.ImageUri)
-	}
-	if out.ProcessingStartTime != nil && out.ProcessingEndTime != nil {
-		l.billable = int32(out.ProcessingEndTime.Sub(*out.ProcessingStartTime).Seconds())
 	}
 	if r := out.ProcessingResources; r != nil && r.ClusterConfig != nil {
 		l.instance, l.count = string(r.ClusterConfig.InstanceType), aws.ToInt32(r.ClusterConfig.InstanceCount)

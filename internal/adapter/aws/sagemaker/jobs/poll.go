@@ -44,7 +44,11 @@ func (j *Jobs) Poll(ctx context.Context, h port.JobHandle) (port.JobState, error
 	state, err := j.pollNow(ctx, c, own, name)
 	own.looked = j.clock()
 	if err != nil {
-		return own.afterFailure(ctx, j, err)
+		last, err := own.afterFailure(ctx, j, err)
+		if err != nil {
+			last.Usage = state.Usage
+		}
+		return last, err
 	}
 	own.pause, own.failed = j.interval, time.Time{}
 	own.last = state
@@ -92,12 +96,13 @@ func (j *Jobs) state(ctx context.Context, c *connection, own *localJob, name str
 		own.log.note("%s", strings.TrimSuffix("SageMaker: "+l.status+", "+l.secondary, ", "))
 		return state, nil
 	case l.status == failed && strings.Contains(l.reason, "CapacityError"):
+		state.Usage = l.used(j.clock())
 		return state, j.infrastructure(name, l)
 	}
-	state.Done = true
+	state.Done, state.Usage = true, l.used(j.clock())
 	if l.status != stopping {
 		j.readToEnd(ctx, c, own, f, name)
-		own.log.note("%s", j.usage(l))
+		own.log.note("%s", j.usage(*state.Usage))
 	}
 	code, found := l.exitCode()
 	switch {
@@ -107,7 +112,7 @@ func (j *Jobs) state(ctx context.Context, c *connection, own *localJob, name str
 		state.Exit.Code = code
 		return state, nil
 	case l.status == failed:
-		return port.JobState{}, j.infrastructure(name, l)
+		return port.JobState{Usage: state.Usage}, j.infrastructure(name, l)
 	case l.secondary == "MaxRuntimeExceeded", l.secondary == "MaxWaitTimeExceeded":
 		state.Exit, state.Reason = port.Exit{Code: 128 + 15, TimedOut: true}, "timed out: "+l.secondary
 		return state, nil
@@ -151,7 +156,7 @@ func (j *Jobs) fetched(ctx context.Context, c *connection, own *localJob, f form
 			err = j.fetch(ctx, c, f, l, name, output, dir)
 		}
 		if err != nil {
-			return port.JobState{}, err
+			return port.JobState{Usage: state.Usage}, err
 		}
 		state.Outputs[output] = port.Artifact{URIs: []string{uri}}
 	}
@@ -186,14 +191,4 @@ func (j *Jobs) fetch(ctx context.Context, c *connection, f form, l look, name, o
 		return fault.New(fault.FileKind(err), "%s", act).Cause(err)
 	}
 	return nil
-}
-
-// usage is what a job used, and what that cost as far as slipway.yaml has the price.
-func (j *Jobs) usage(l look) string {
-	text := fmt.Sprintf("%d x %s, %s billed", l.count, l.instance, time.Duration(l.billable)*time.Second)
-	price, ok := ParsePrice(j.section.Price[l.instance])
-	if !ok {
-		return text + "; cost unknown: on.sagemaker.price has no " + l.instance
-	}
-	return fmt.Sprintf("%s, about %s", text, price.For(time.Duration(l.billable)*time.Second, int(l.count)))
 }
