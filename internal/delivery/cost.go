@@ -59,7 +59,7 @@ type JobCost struct {
 	Job       string    `json:"job,omitempty"`
 	Usage     *JobUsage `json:"usage,omitempty"`
 	Amount    *Money    `json:"amount,omitempty"`    // nil: the price is not known
-	Estimated bool      `json:"estimated,omitempty"` // nobody saw the job's end: Amount is what the plan estimated
+	Estimated bool      `json:"estimated,omitempty"` // the job's end is not known: Amount is the plan's estimate
 }
 
 // Rate is what an instance costs that a job may get, and for how long it is paid.

@@ -15,11 +15,11 @@ type JobEntry struct {
 	Run     delivery.RunID
 	Step    string
 	Begun   time.Time
-	Outcome delivery.Outcome // of the step; empty: nobody saw its end
+	Outcome delivery.Outcome // of the step; empty: it has not ended, or its process was killed
 	Cost    delivery.JobCost
 }
 
-// CostLedger tells what jobs cost. Safe for concurrent use.
+// CostLedger finds what jobs cost. Safe for concurrent use.
 type CostLedger interface {
 	// Costs returns the jobs that were begun since then in any environment, in no
 	// order: those of runs that go on or were killed with what the plan estimated, marked

@@ -94,7 +94,7 @@ func inCents(m delivery.Money, round func(float64) float64) delivery.Money {
 	return m
 }
 
-// Exceeded says by what a run is above the budget: run is what its jobs cost and will
+// Exceeded returns by what a run is above the budget: run is what its jobs cost and will
 // cost, month what the other jobs of the calendar month did. Empty: it is not.
 func (b Budget) Exceeded(run, month delivery.Money) string {
 	run, month = inCents(run, math.Round), inCents(month, math.Round)

@@ -45,7 +45,7 @@ func (b Budget) Check(ctx context.Context, r step.Request, j port.Job) (res step
 	return b.decision(ctx, r, above)
 }
 
-// exceeded says why the job is above the budget, now; empty: it is not.
+// exceeded returns why the job is above the budget, now; empty: it is not.
 func (b Budget) exceeded(ctx context.Context, r step.Request) (string, error) {
 	if b.Ledger == nil {
 		return "", fault.New(fault.Internal, "%s has a budget, and nothing tells what other jobs cost", r.Spec.Name)
@@ -102,7 +102,7 @@ func (b Budget) decision(ctx context.Context, r step.Request, above string) (res
 		case !a.Approved:
 			return step.Fail("%s, and %s rejected it%s", above, a.By.Title(), suffix(a.Reason)), true, nil
 		case !mayApprove(a.By, r.Spec.Budget.Approvers):
-			res.Cause += ", not counting the approval of " + a.By.Title() + ", whom the policy does not list"
+			res.Cause += ", not counting the approval of " + a.By.Title() + ", which the policy does not list"
 		default:
 			r.Notice("%s, and %s approved it%s", above, a.By.Title(), suffix(a.Reason))
 			return step.Result{}, false, nil
@@ -123,7 +123,7 @@ func suffix(reason string) string {
 	return ": " + reason
 }
 
-// Cost is what the records keep of a job that ended, or whose end nobody saw; nil: it was
+// Cost is what the records keep of a job, whether its end is known or not; nil: it was
 // not begun, or costs nothing.
 func Cost(r step.Request, j port.Job, done Result) *delivery.JobCost {
 	estimate := r.Spec.Estimate

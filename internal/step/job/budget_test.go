@@ -71,7 +71,7 @@ func TestBudget_Check(t *testing.T) {
 		{name: "in another currency", estimate: 2, ledger: costs{spent(other, "train", now, delivery.Money{Amount: 1, Currency: "EUR"})}, cause: "what this month's jobs cost is recorded in EUR, too: it can't be compared with the budget of 50 USD"},
 		{name: "approved", estimate: 6, decisions: decided("ana", true)},
 		{name: "rejected", estimate: 6, decisions: decided("ana", false), cause: "and ana rejected it: a good reason", failed: true},
-		{name: "approved by somebody else than the policy lists", estimate: 6, decisions: decided("ana", true), approvers: [][]string{{"ben"}}, cause: "not counting the approval of ana, whom the policy does not list"},
+		{name: "approved by somebody else than the policy lists", estimate: 6, decisions: decided("ana", true), approvers: [][]string{{"ben"}}, cause: "not counting the approval of ana, which the policy does not list"},
 		{name: "approved by whom the policy lists", estimate: 6, decisions: decided("ben", true, func(a *port.Approval) {
 			a.By.Issuer, a.By.Subject, a.By.Means = "https://ci.example", "7", delivery.MeansCI
 		}), approvers: [][]string{{"https://ci.example 7"}}},
