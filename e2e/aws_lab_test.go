@@ -7,18 +7,15 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
-	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
+	"time"
 
 	"github.com/slipway-cd/slipway/internal/adapter/aws/awstest"
 	"github.com/slipway-cd/slipway/internal/adapter/oci/embedded"
@@ -29,15 +26,16 @@ const (
 	awsRepository = "mlops/retail-api"
 	awsCluster    = "mlops-retail-cluster"
 	awsTopic      = "retail-forecast-releases"
+	awsGroup      = "retail-price-sensitivity-models"
+	awsBucket     = "retail-forecast-" + awstest.Account
+	awsTraining   = "mlops/retail-train" // repository of the image that trains
 )
 
-// awsProject is the example for AWS, with an AWS of the test's own and a namespace of the
-// real cluster behind its EKS. The program reaches AWS by its real host names, through a
-// proxy and a CA of the test; it may do what the example's policies say, and no more.
+// awsProject is the example for AWS, with a namespace of the real cluster behind its EKS.
+// It may do what the example's policies say, and no more.
 type awsProject struct {
 	*clusterProject
-	cloud *awstest.Cloud
-	topic string // ARN
+	*awsLab
 }
 
 // newAWSProject lays the example over Retail, in a namespace of its own.
@@ -51,18 +49,10 @@ func newAWSProject(t *testing.T) *awsProject {
 	a := &awsProject{clusterProject: newNamespace(t, p)}
 	a.trim()
 	p.runTool("go", "list", "-deps", "./...") // fetches modules, while the network is still there
-	cloud, err := awstest.New(awstest.Config{})
-	p.must(err)
-	a.cloud = cloud
-	server, err := cloud.Serve()
-	p.must(err)
-	t.Cleanup(func() { _ = server.Close() })
-	ca := filepath.Join(p.base, "aws-ca.pem")
-	p.must(os.WriteFile(ca, server.CA, 0o644))
-	p.env = append(p.env, server.Env(ca)...)
+	a.awsLab = p.startAWS()
 	a.serveECR()
 	a.serveEKS()
-	a.topic = cloud.AddTopic(awsTopic)
+	a.serveSageMaker()
 	a.addPrincipals()
 	a.commitRetail()
 	t.Cleanup(a.cleanUp) // before AWS ends, which it needs
@@ -166,76 +156,36 @@ func (a *awsProject) apiServer() (*url.URL, http.RoundTripper) {
 	return address, &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, RootCAs: roots}}
 }
 
-// addPrincipals makes the example's roles, with its policies, and the session of a CI's
-// job.
+// addPrincipals makes the example's roles, with its policies, and a job of GitHub Actions:
+// it has a session of the role of CI, and OIDC tokens of the environment prod by which
+// Slipway assumes the roles that the file names.
 func (a *awsProject) addPrincipals() {
-	iam := func(name string) string { return a.read(a.dir + "/aws/iam/" + name) }
-	a.must(a.cloud.AddTrustedRole("retail-deploy-prod", iam("deploy-trust.json"), nil))
-	a.must(a.cloud.SetPolicies("role/retail-deploy-prod", "", iam("deploy.json")))
-	a.must(a.cloud.SetPolicies("role/retail-ci", "", iam("ci.json")))
-	p := a.cloud.AddSession("retail-ci", "job", sessionLength)
-	a.env = append(a.env, "AWS_ACCESS_KEY_ID="+p.AccessKey, "AWS_SECRET_ACCESS_KEY="+p.SecretKey, "AWS_SESSION_TOKEN="+p.SessionToken, "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_CONFIG_FILE=/dev/null")
+	iam := func(name string) string {
+		return strings.ReplaceAll(a.read(a.dir+"/aws/iam/"+name), "ENVIRONMENT", "prod")
+	}
+	issuer, err := awstest.NewIssuer("token.actions.githubusercontent.com")
+	a.must(err)
+	for role, files := range map[string]string{"retail-ci": "ci", "retail-deploy-prod": "deploy"} {
+		a.must(a.cloud.AddTrustedRole(role, iam(files+"-trust.json"), issuer))
+		a.must(a.cloud.SetPolicies("role/"+role, "", iam(files+".json")))
+	}
+	a.become(a.cloud.AddSession("retail-ci", "job", sessionLength))
+	a.serveTokens(issuer, "repo:OWNER/REPOSITORY:environment:prod")
 }
 
-// disturb throttles or fails a fifth of the calls, and loses one response in fifty. The
-// same seed disturbs the same numbers of calls.
-func (a *awsProject) disturb(seed uint64) (faults func() map[awstest.Fault]int) {
-	var mu sync.Mutex
-	random, counts := rand.New(rand.NewPCG(seed, seed)), map[awstest.Fault]int{}
-	a.cloud.Inject(func(*awstest.Call) awstest.Fault {
-		mu.Lock()
-		defer mu.Unlock()
-		fault := awstest.NoFault
-		switch n := random.IntN(100); {
-		case n < 10:
-			fault = awstest.Throttled
-		case n < 20:
-			fault = awstest.Unavailable
-		case n < 22:
-			fault = awstest.ResponseLost
+// serveTokens is what gives a job of GitHub Actions its OIDC tokens.
+func (a *awsProject) serveTokens(issuer *awstest.Issuer, subject string) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, err := issuer.Token(map[string]any{
+			"aud": r.URL.Query().Get("audience"), "sub": subject, "repository_id": "REPOSITORY_ID",
+			"nbf": time.Now().Unix(), "exp": time.Now().Add(5 * time.Minute).Unix(),
+		})
+		if err != nil || r.Header.Get("Authorization") != "Bearer of-the-job" {
+			w.WriteHeader(http.StatusForbidden)
+			return
 		}
-		counts[fault]++
-		return fault
-	})
-	return func() map[awstest.Fault]int {
-		mu.Lock()
-		defer mu.Unlock()
-		return counts
-	}
-}
-
-// requireValid requires that AWS's models and the policies allowed every request, and
-// returns which operations were called.
-func (a *awsProject) requireValid() []string {
-	a.t.Helper()
-	a.must(a.cloud.Invalid())
-	for _, j := range a.cloud.Judgements() {
-		if j.Decision != awstest.Allowed {
-			a.t.Errorf("%s was refused %s on %s", j.Principal, j.Access.Action, j.Access.Resource)
-		}
-	}
-	var used []string
-	for _, call := range a.cloud.Calls() {
-		used = append(used, call.Service+"."+call.Operation)
-	}
-	slices.Sort(used)
-	return slices.Compact(used)
-}
-
-// told requires that the topic was told an outcome.
-func (a *awsProject) told(text string) {
-	a.t.Helper()
-	var all []string
-	for _, m := range a.cloud.Messages(a.topic) {
-		all = append(all, m.Subject+"\n"+m.Text)
-	}
-	if !slices.ContainsFunc(all, func(m string) bool { return strings.Contains(m, text) }) {
-		a.t.Errorf("SNS was told %q, want %s", all, text)
-	}
-}
-
-func (a *awsProject) coverage() string {
-	used := a.requireValid()
-	a.compareDecisions()
-	return fmt.Sprintf("%d operations used, %d requests validated, %d decisions of policies:\n  %s", len(used), len(a.cloud.Calls()), len(a.cloud.Judgements()), strings.Join(used, "\n  "))
+		_ = json.NewEncoder(w).Encode(map[string]string{"value": token})
+	}))
+	a.t.Cleanup(server.Close)
+	a.env = append(a.env, "ACTIONS_ID_TOKEN_REQUEST_URL="+server.URL, "ACTIONS_ID_TOKEN_REQUEST_TOKEN=of-the-job")
 }

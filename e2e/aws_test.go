@@ -26,14 +26,19 @@ func TestAWS_Pipeline(t *testing.T) {
 		{"good release", func() { good = a.testFirstAWSRelease() }},
 		{"vulnerable image", func() { a.testVulnerable(good) }},
 		{"bad release rolls back", func() { a.testAWSRollback(good) }},
+		{"bad model is refused", func() { a.testBadModel(good) }},
+		{"model only, approved in the console", func() { good = a.testModelOnly(good) }},
+		{"rejected in the console", func() { a.testConsoleRejects(good) }},
 		{"way back archived", func() { a.testArchived(good) }},
+		{"alarm rolls back", func() { a.testAlarm(good) }},
 	} {
 		if !a.scenario(s.name, s.do) {
 			t.FailNow() // the rest depends on it
 		}
 	}
-	t.Log(a.coverage())
-	t.Logf("faults (throttled, unavailable, lost): %d, %d, %d", faults()[awstest.Throttled], faults()[awstest.Unavailable], faults()[awstest.ResponseLost])
+	a.checkOnce(4)
+	a.logContract()
+	t.Logf("awstable: faults of the pipeline to prod (throttled, unavailable, lost): %d, %d, %d", faults()[awstest.Throttled], faults()[awstest.Unavailable], faults()[awstest.ResponseLost])
 	if faults()[awstest.Throttled] == 0 || faults()[awstest.Unavailable] == 0 {
 		t.Errorf("nothing was disturbed: %v", faults())
 	}
@@ -71,6 +76,9 @@ func (a *awsProject) testFirstAWSRelease() string {
 	}
 	if n := a.cloud.Count("ecr", "CreateRepository"); n > 0 {
 		a.t.Errorf("%d repositories were created", n)
+	}
+	if v := a.requireMore(0, 0, 1, 1); v.Approval() != "Approved" || st.Model.Version != v.Version {
+		a.t.Errorf("version %d is %s, and %+v serves", v.Version, v.Approval(), st.Model)
 	}
 	a.told(r.report.Release)
 	return r.report.Release
@@ -126,8 +134,7 @@ func (a *awsProject) testArchived(good string) {
 		a.t.Errorf("exit %d: %s (%s), want how to restore the image", r.code, r.report.Cause, r.report.Hint)
 	}
 	a.requireServing("retail-api-svc", good)
-	change("ACTIVE")
-	a.run().wantRun(0, "deployed")
+	change("ACTIVE") // what follows deploys
 }
 
 // setBudget changes the image: how long a prediction may take.

@@ -30,7 +30,11 @@ func TestLoad_ExampleAWS(t *testing.T) {
 	if names := strings.Join(p.EnvironmentNames(), " "); names != "dev prod staging" || p.Image.Repository != repository || p.Model.Group != "retail-price-sensitivity-models" {
 		t.Errorf("environments %s, repository %s, group %s", names, p.Image.Repository, p.Model.Group)
 	}
-	if p.Environments["dev"].Deploys() || p.Model.Train.RunsWhen() != config.TrainManual {
-		t.Error("dev deploys, or training is not manual")
+	train := p.Model.Train
+	if p.Environments["dev"].Deploys() || train.RunsWhen() != config.TrainManual || train.On == nil || train.On.Kind != "sagemaker" || !train.IsHeldForPulls() {
+		t.Errorf("dev deploys, or training is not manual on SageMaker: %+v", train)
+	}
+	if prod := p.Environments["prod"]; len(prod.Alarms) != 2 || !prod.AlarmsFrom.Synthetic {
+		t.Errorf("alarms of prod: %+v", prod.Alarms)
 	}
 }

@@ -30,8 +30,10 @@ func main() {
 		fmt.Println("^(" + strings.Join(tests(rows), "|") + ")$")
 		return
 	}
-	outcomes, said := read(os.Stdin)
-	if ok := report(os.Stdout, rows, outcomes); !ok || len(said) > 0 {
+	outcomes, said, n := read(os.Stdin)
+	ok := report(os.Stdout, rows, outcomes)
+	n.print(os.Stdout)
+	if !ok || len(said) > 0 {
 		fmt.Println(strings.Join(said, ""))
 		os.Exit(1)
 	}
@@ -78,10 +80,10 @@ func tests(rows []row) (all []string) {
 	return slices.Compact(all)
 }
 
-// read returns how the tests ended, by name, and what those that failed said, with what
-// tests print of coverage.
-func read(from io.Reader) (outcomes map[string]string, said []string) {
-	outcomes = map[string]string{}
+// read returns how the tests ended, by name, what those that failed said, and what tests
+// noted for the report.
+func read(from io.Reader) (outcomes map[string]string, said []string, n notes) {
+	outcomes, n = map[string]string{}, newNotes()
 	output := map[string][]string{}
 	lines := bufio.NewScanner(from)
 	lines.Buffer(nil, 16<<20)
@@ -95,9 +97,7 @@ func read(from io.Reader) (outcomes map[string]string, said []string) {
 		switch l.Action {
 		case "output":
 			output[at] = append(output[at], l.Output)
-			if strings.HasPrefix(l.Test, "TestAWS_") && !strings.Contains(l.Test, "/") && strings.HasPrefix(l.Output, "    ") {
-				fmt.Print(l.Output)
-			}
+			n.add(l.Output)
 		case "pass", "skip", "fail":
 			if l.Action == "fail" {
 				said = append(said, output[at]...)
@@ -107,7 +107,7 @@ func read(from io.Reader) (outcomes map[string]string, said []string) {
 			}
 		}
 	}
-	return outcomes, said
+	return outcomes, said, n
 }
 
 func report(to io.Writer, rows []row, outcomes map[string]string) (ok bool) {

@@ -25,7 +25,7 @@ func TestReport(t *testing.T) {
 		{`{"Action":"pass","Package":"p","Test":"TestA"}` + "\n", false, 0},
 		{"compile error\n", false, 1},
 	} {
-		outcomes, said := read(strings.NewReader(tt.stream))
+		outcomes, said, _ := read(strings.NewReader(tt.stream))
 		var out bytes.Buffer
 		if ok := report(&out, rows, outcomes); ok != tt.ok || len(said) != tt.said {
 			t.Errorf("%q: %t, %q\n%s", tt.stream, ok, said, &out)
@@ -33,5 +33,20 @@ func TestReport(t *testing.T) {
 	}
 	if report(&bytes.Buffer{}, parse(strings.ReplaceAll(table, "`TestA`, `TestB`", "none")), nil) {
 		t.Error("a row without a test passes")
+	}
+}
+
+func TestNotes(t *testing.T) {
+	stream := ""
+	for _, text := range []string{"awstable: calls ecr.PutImage=2 s3.GetObject=1", "awstable: calls ecr.PutImage=3", "awstable: covered moto s3.GetObject iam.GetRole", "awstable: 20 pushes: 0", "nothing"} {
+		stream += `{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:7: ` + text + `\n"}` + "\n"
+	}
+	_, _, n := read(strings.NewReader(stream))
+	var out bytes.Buffer
+	n.print(&out)
+	for _, want := range []string{"20 pushes: 0\n", "2 operations used, 6 requests validated by AWS's models, 1 operations covered by moto:\n", "ecr.PutImage", "     5", "     1  moto\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, &out)
+		}
 	}
 }

@@ -18,6 +18,9 @@ func (c *Cloud) s3Needs(call *Call) ([]Access, bool) {
 	if other, ok := s3Actions[action]; ok {
 		action = other
 	}
+	if action == "GetObject" && call.text("VersionId") != "" {
+		action = "GetObjectVersion"
+	}
 	resource := "arn:aws:s3:::" + call.text("Bucket")
 	keys := map[string][]string{}
 	if key := call.text("Key"); key != "" {
@@ -41,6 +44,35 @@ func (c *Cloud) logsNeeds(call *Call) ([]Access, bool) {
 		resource += ":log-stream:" + stream
 	}
 	return call.on(resource), group != ""
+}
+
+// cloudwatchNeeds: alarms have ARNs, and metrics a namespace. Composite alarms are shown to
+// those only who may describe all. Source: the Service Authorization Reference, and
+// DescribeAlarms in the API reference.
+func (c *Cloud) cloudwatchNeeds(call *Call) ([]Access, bool) {
+	action, names := "cloudwatch:"+call.Operation.Name, []any{}
+	switch call.Operation.Name {
+	case "PutMetricAlarm":
+		names = append(names, call.text("AlarmName"))
+	case "DeleteAlarms":
+		names, _ = call.Input["AlarmNames"].([]any)
+	default:
+		keys := map[string][]string{}
+		if namespace := call.text("Namespace"); namespace != "" {
+			keys["cloudwatch:namespace"] = []string{namespace}
+		}
+		return []Access{{Action: action, Resource: "*", Keys: keys}}, true
+	}
+	tags, _ := call.Input["Tags"].([]any)
+	var all []Access
+	for _, name := range names {
+		arn := c.arn("cloudwatch", fmt.Sprint("alarm:", name))
+		all = append(all, Access{Action: action, Resource: arn})
+		if len(tags) > 0 {
+			all = append(all, Access{Action: "cloudwatch:TagResource", Resource: arn})
+		}
+	}
+	return all, true
 }
 
 // sagemakerNames are the members that name what an operation is about.

@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -35,6 +36,38 @@ func (c *Cloud) AddCompositeAlarm(name, state string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.metrics.alarms[name] = &alarm{kind: compositeOne, input: map[string]any{"AlarmName": name, "AlarmRule": "TRUE"}, state: state, reason: "set by a test", fixed: true, configured: c.metered()}
+}
+
+// CopyAlarm makes an alarm like another one, on the metric with other dimensions.
+func (c *Cloud) CopyAlarm(from, to string, dimensions map[string]string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a := c.metrics.alarms[from]
+	if a == nil || a.spec.MetricName == "" {
+		return fmt.Errorf("awstest: no alarm %s on one metric", from)
+	}
+	other := *a
+	other.input, other.spec.AlarmName, other.spec.Dimensions = maps.Clone(a.input), to, dimensionsOf(dimensions)
+	shown := []any{}
+	for _, d := range other.spec.Dimensions {
+		shown = append(shown, map[string]any{"Name": d.Name, "Value": d.Value})
+	}
+	other.input["AlarmName"], other.input["Dimensions"] = to, shown
+	c.metrics.alarms[to] = &other
+	return nil
+}
+
+// AlarmState returns the state of an alarm as of its last evaluation, which is now if one
+// is due; empty: there is no such alarm.
+func (c *Cloud) AlarmState(name string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a := c.metrics.alarms[name]
+	if a == nil {
+		return ""
+	}
+	c.metrics.evaluate(a, c.metered())
+	return a.state
 }
 
 // RemoveAlarm removes one, as a user of the console does.

@@ -67,7 +67,8 @@ type Datapoint struct {
 	Namespace, Metric, Unit string
 	Dimensions              map[string]string
 	Value                   float64
-	Fine                    bool // kept by the second, not by the minute
+	Fine                    bool          // kept by the second, not by the minute
+	Age                     time.Duration // how long ago it was measured
 }
 
 // AddDatapoint is PutMetricData by whoever publishes a metric: a load balancer, or the
@@ -75,7 +76,7 @@ type Datapoint struct {
 func (c *Cloud) AddDatapoint(p Datapoint) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	d := datapoint{at: c.metered(), values: []float64{p.Value}, counts: []float64{1}, unit: p.Unit, resolution: 60}
+	d := datapoint{at: c.metered().Add(-p.Age), values: []float64{p.Value}, counts: []float64{1}, unit: p.Unit, resolution: 60}
 	if p.Fine {
 		d.resolution = 1
 	}

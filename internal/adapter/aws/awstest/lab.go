@@ -27,7 +27,7 @@ func Start(t *testing.T, config Config) *Lab {
 		t.Fatal(err)
 	}
 	stop := sync.OnceFunc(func() { _ = server.Close() })
-	t.Cleanup(stop)
+	t.Cleanup(func() { stop(); t.Log(cloud.Contract()) })
 	client, err := server.Client()
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,29 @@ import (
 	"strings"
 )
 
+// AddModelPackageGroup makes an empty group.
+func (c *Cloud) AddModelPackageGroup(name string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ml.groups[name] = &modelGroup{name: name, versions: map[int]*ModelPackage{}, fields: map[string]any{
+		"ModelPackageGroupName": name, "ModelPackageGroupArn": c.arn("sagemaker", "model-package-group/"+name), "CreationTime": c.clock().UTC(), "ModelPackageGroupStatus": "Completed",
+	}}
+}
+
+// Approval is the version's approval, such as Approved.
+func (p ModelPackage) Approval() string {
+	status, _ := p.Fields["ModelApprovalStatus"].(string)
+	return status
+}
+
+// DecidedBy is the ARN of who changed the version last, or "".
+func (p ModelPackage) DecidedBy() string {
+	by, _ := p.Fields["LastModifiedBy"].(map[string]any)
+	identity, _ := by["IamIdentity"].(map[string]any)
+	arn, _ := identity["Arn"].(string)
+	return arn
+}
+
 func (c *Cloud) describeModelPackage(call *Call) (any, error) {
 	p, err := c.modelPackage(fmt.Sprint(call.Input["ModelPackageName"]))
 	if err != nil {

@@ -1,15 +1,10 @@
 package jobs
 
 import (
-	"bufio"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -54,50 +49,15 @@ func (l *lab) open() port.Jobs {
 	}})
 }
 
-// shell is the container of tests: it runs what the job starts with this machine's
-// programs, in a folder in place of /opt/ml and /tmp.
-func shell(r *awstest.Running) int {
-	here := strings.NewReplacer("/opt/ml", r.Root, unpacked, filepath.Join(r.Root, "unpacked"))
-	file := here.Replace(r.Entrypoint[1])
-	own := filepath.Dir(file)
-	for _, name := range []string{scriptFile, envFile, commandFile} {
-		text, err := os.ReadFile(filepath.Join(own, name))
-		if err != nil || os.WriteFile(filepath.Join(own, name), []byte(here.Replace(string(text))), 0o600) != nil {
-			return 1
-		}
-	}
-	cmd := exec.Command(r.Entrypoint[0], file)
-	cmd.Env, cmd.SysProcAttr = []string{"PATH=" + os.Getenv("PATH")}, &syscall.SysProcAttr{Setpgid: true}
-	from, to := io.Pipe()
-	cmd.Stdout, cmd.Stderr = to, to
-	if err := cmd.Start(); err != nil {
-		return 1
-	}
-	var printing sync.WaitGroup
-	printing.Go(func() {
-		for lines := bufio.NewScanner(from); lines.Scan(); {
-			r.Print(lines.Text())
-		}
-	})
-	ended := make(chan struct{})
-	go func() {
-		select {
-		case <-r.Stopping:
-			_ = cmd.Process.Signal(syscall.SIGTERM) // as SageMaker does: to the first process alone
-		case <-ended:
-		}
-	}()
-	_ = cmd.Wait()
-	close(ended)
-	_ = to.Close()
-	printing.Wait()
-	return cmd.ProcessState.ExitCode()
+// shell is the container of tests.
+func shell() awstest.Container {
+	return awstest.Shell(unpacked, []string{"PATH=" + os.Getenv("PATH")})
 }
 
 func TestJobs_Conformance(t *testing.T) {
 	porttest.TestJobsElsewhere(t, func(t *testing.T) func() port.Jobs {
 		l := newLab(t)
-		l.SetContainer(shell)
+		l.SetContainer(shell())
 		t.Cleanup(func() {
 			if err := l.Invalid(); err != nil {
 				t.Errorf("AWS's models refuse: %v", err)
