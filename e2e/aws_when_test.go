@@ -31,6 +31,7 @@ func newAWSTinyProject(t *testing.T) (*project, *awsLab) {
     on: {sagemaker: {role: "arn:aws:iam::%[2]s:role/training", image: "%[3]s/%[4]s:go1.26", instances: [ml.m5.large], bucket: %[1]s}}
 `, awsBucket, awstest.Account, l.cloud.RegistryHost(), awsTraining))
 	p.edit("slipway.yaml", "dev: {on: {push: develop}", "dev: {on: {pull_request: main}")
+	p.edit("slipway.yaml", "environments:\n", "environments:\n  checks: {on: {push: topic}, until: build}\n")
 	// What pull requests may not use without a policy, and folders that no container has.
 	p.edit("slipway.yaml", `    env: {SIDE: "${E2E_SIDE}", E2E_TOKEN: "${E2E_TOKEN}"}`, "    env: {SIDE: /dev/null}")
 	p.edit("slipway.yaml", `    env: {E2E_TOKEN: "${E2E_TOKEN}"}`+"\n", "")
@@ -45,11 +46,12 @@ func newAWSTinyProject(t *testing.T) (*project, *awsLab) {
 }
 
 // TestAWS_TrainWhen: training costs money, so that pushes and pull requests that change its
-// inputs train nothing, and a person who asks for it does, once. Every fifth commit changes
+// inputs train nothing, and a person who asks for it does, once. Every tenth commit changes
 // the code as well, and is deployed.
 func TestAWS_TrainWhen(t *testing.T) {
 	t.Parallel()
 	p, l := newAWSTinyProject(t)
+	p.checkWithoutCredentials()
 	l.disturb(2)
 	deployed := map[string]int{}
 	for i := range ciEvents {
@@ -57,8 +59,11 @@ func TestAWS_TrainWhen(t *testing.T) {
 			{"push", "main", "training inputs changed; not retrained (when: manual)"},
 			{"pull_request", "7/merge", "pull requests do not train on sagemaker"},
 		} {
-			p.changeTraining(fmt.Sprintf("%s-%d", event.name, i), i%5 == 0)
-			r := p.inCI(event.name, event.ref, "run", "--json").wantExit(0).wantText(event.note)
+			p.changeTraining(fmt.Sprintf("%s-%d", event.name, i), i%10 == 0)
+			if i == 0 {
+				p.inCI(event.name, event.ref, "plan").wantExit(0).wantText(event.note)
+			}
+			r := p.inCI(event.name, event.ref, "run", "--json").wantExit(0)
 			if names := stepNames(r); slices.Contains(names, "train") {
 				t.Errorf("%s %d ran %q", event.name, i, names)
 			}
@@ -68,7 +73,7 @@ func TestAWS_TrainWhen(t *testing.T) {
 		}
 	}
 	held := len(l.cloud.Jobs(awstest.TrainingJob))
-	if held != 0 || deployed["push"] < ciEvents/5 || deployed["pull_request"] < ciEvents/5 {
+	if held != 0 || deployed["push"] < ciEvents/10 || deployed["pull_request"] < ciEvents/10 {
 		t.Errorf("%d training jobs; deployed %v", held, deployed)
 	}
 	p.changeTraining("dispatch", false)
@@ -79,6 +84,17 @@ func TestAWS_TrainWhen(t *testing.T) {
 	}
 	l.logContract()
 	t.Logf("awstable: %d pushes and %d pull requests that change the inputs of training: %d training jobs; 1 dispatch with --retrain: %d", ciEvents, ciEvents, held, len(jobs))
+}
+
+// checkWithoutCredentials runs the stages of an environment that deploys nothing, in a job
+// without a role: the registry is not asked.
+func (p *project) checkWithoutCredentials() {
+	p.t.Helper()
+	before := p.env
+	defer func() { p.env = before }()
+	p.env = slices.DeleteFunc(slices.Clone(before), func(kv string) bool { return strings.HasPrefix(kv, "AWS_ACCESS_KEY_ID=") })
+	p.inCI("push", "topic", "run", "--json").wantRun(0, "succeeded")
+	p.inCI("push", "main", "plan").wantExit(1).wantText("no credentials of AWS found")
 }
 
 // changeTraining commits another weight, and other code if it is told so.

@@ -270,9 +270,10 @@ func (s *session) findData(ctx context.Context, f *plan.Facts, env delivery.Envi
 	return cache.Save(file)
 }
 
-// findApproved looks up the newest approved version of the model.
-func (s *session) findApproved(ctx context.Context, f *plan.Facts, _ delivery.Environment) error {
-	if s.project.Model == nil {
+// findApproved looks up the newest approved version of the model, for environments that
+// deploy or attest it: others may have no access to its registry.
+func (s *session) findApproved(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
+	if s.project.Model == nil || !s.deploys(env) && s.project.Sign == nil {
 		return nil
 	}
 	approved := port.ModelFilter{Group: s.project.Model.Group, Status: delivery.Approved}

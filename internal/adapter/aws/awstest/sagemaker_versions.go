@@ -16,6 +16,7 @@ func (c *Cloud) AddModelPackageGroup(name string) {
 	defer c.mu.Unlock()
 	c.ml.groups[name] = &modelGroup{name: name, versions: map[int]*ModelPackage{}, fields: map[string]any{
 		"ModelPackageGroupName": name, "ModelPackageGroupArn": c.arn("sagemaker", "model-package-group/"+name), "CreationTime": c.clock().UTC(), "ModelPackageGroupStatus": "Completed",
+		"CreatedBy": userContext(Principal{ARN: "arn:aws:iam::" + c.Account + ":user/admin", AccessKey: "AIDA0000000000000000"}),
 	}}
 }
 
