@@ -77,7 +77,7 @@ func (a *awsProject) testModelOnly(good string) string {
 	if st := a.status("prod"); st.Release != good {
 		a.t.Errorf("%s is deployed before anybody approved it", st.Release)
 	}
-	a.must(a.console("ana").Decide(a.t.Context(), awsGroup, len(versions)+1, "Approved", "looks good"))
+	a.must(a.console("ana").Decide(awsGroup, len(versions)+1, "Approved", "looks good"))
 	end := r.wait().wantRun(0, "deployed")
 	if v := a.requireMore(len(jobs), len(versions), 1, 1); v.Approval() != "Approved" {
 		a.t.Errorf("version %d is %s", v.Version, v.Approval())
@@ -102,7 +102,7 @@ func (a *awsProject) testConsoleRejects(good string) {
 	if refused < 0 {
 		a.t.Fatal("no job trained the model that the gate refused")
 	}
-	a.must(a.console("ben").Register(a.t.Context(), awsGroup, fmt.Sprintf("s3://%s/training/jobs/%s/output/model.tar.gz", awsBucket, jobs[refused].Name)))
+	a.must(a.console("ben").Register(awsGroup, fmt.Sprintf("s3://%s/training/jobs/%s/output/model.tar.gz", awsBucket, jobs[refused].Name)))
 	a.setBake("2s", "1m")
 	a.setL2("4e-5") // not trained from: the newest Approved version is taken
 	r := a.start("run", "--env", "prod", "--json")
@@ -111,7 +111,7 @@ func (a *awsProject) testConsoleRejects(good string) {
 	if st := a.status("prod"); st.Entering == nil {
 		a.t.Errorf("nothing bakes: %+v", st)
 	}
-	a.must(a.console("cy").Decide(a.t.Context(), awsGroup, number, "Rejected", "biased"))
+	a.must(a.console("cy").Decide(awsGroup, number, "Rejected", "biased"))
 	end := r.wait().wantRun(3, "rolled_back")
 	if want := fmt.Sprintf("model %s:%d was rejected by", awsGroup, number); !strings.Contains(end.report.Cause, want) || !strings.Contains(end.report.Cause, "cy: biased") {
 		a.t.Errorf("cause %q, want %q, by whom and why", end.report.Cause, want)

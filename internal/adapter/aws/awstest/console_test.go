@@ -21,14 +21,14 @@ func TestConsole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := ben.Register(t.Context(), "absent", "s3://models/a/model.tar.gz"); err == nil {
+	if err := ben.Register("absent", "s3://models/a/model.tar.gz"); err == nil {
 		t.Error("a version of no group was registered")
 	}
 	cloud.AddModelPackageGroup(group)
-	if err := ben.Register(t.Context(), group, "s3://models/a/model.tar.gz"); err != nil {
+	if err := ben.Register(group, "s3://models/a/model.tar.gz"); err != nil {
 		t.Fatal(err)
 	}
-	if err := ben.Decide(t.Context(), group, 1, "Rejected", "biased"); err != nil {
+	if err := ben.Decide(group, 1, "Rejected", "biased"); err != nil {
 		t.Fatal(err)
 	}
 	versions := cloud.ModelPackages(group)
