@@ -38,6 +38,7 @@ func TestAWS_Pipeline(t *testing.T) {
 	}
 	a.checkOnce(4)
 	a.logContract()
+	a.compareDecisions()
 	t.Logf("awstable: faults of the pipeline to prod (throttled, unavailable, lost): %d, %d, %d", faults()[awstest.Throttled], faults()[awstest.Unavailable], faults()[awstest.ResponseLost])
 	if faults()[awstest.Throttled] == 0 || faults()[awstest.Unavailable] == 0 {
 		t.Errorf("nothing was disturbed: %v", faults())
