@@ -76,7 +76,7 @@ var steps = []step{
 		_, err := c.Pin(ctx, object("a/"))
 		return err
 	})},
-	{"an object in parts", withObjects(func(ctx context.Context, c *s3.Client) error {
+	{inParts, withObjects(func(ctx context.Context, c *s3.Client) error {
 		_, err := c.Create(ctx, object("parts"), zeros{}, largeObject, s3.Encryption{})
 		return err
 	})},
@@ -142,8 +142,11 @@ var steps = []step{
 	}},
 }
 
-// largeObject is one byte more than a part.
-const largeObject = 64<<20 + 1
+// largeObject is one byte more than a part. The step that stores it takes seconds.
+const (
+	largeObject = 64<<20 + 1
+	inParts     = "an object in parts"
+)
 
 var message = port.Message{ID: "1", Title: "retail: deployed", Text: "r-1 serves <prod> & more", JSON: []byte(`{"outcome": "deployed"}`)}
 
