@@ -56,7 +56,7 @@ E2E_PARALLEL := $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN))
 e2e: bin/slipway bin/cosign ## the whole, with kill -9, disk full and two users; more of it as root
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] && [ -z "$${KUBECONFIG:-}" ]; then go run ./e2e/cluster/cmd/cluster build; fi
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then $(MAKE) --no-print-directory buildkit; fi
-	SLIPWAY_BIN=$(CURDIR)/bin/slipway COSIGN_BIN=$(CURDIR)/bin/cosign go test -tags e2e $(TEST_FLAGS) -count=1 -p 1 -parallel $(E2E_PARALLEL) -timeout 55m $$(go list -tags e2e ./e2e/... | grep -v /e2e/attack) ./internal/adapter/kubernetes ./internal/adapter/kubernetes/jobrunner ./internal/adapter/buildkit ./internal/step/venv
+	$(if $(wildcard bin/aws-opinions/bin/python),$(AWS_OPINIONS)) SLIPWAY_BIN=$(CURDIR)/bin/slipway COSIGN_BIN=$(CURDIR)/bin/cosign go test -tags e2e $(TEST_FLAGS) -count=1 -p 1 -parallel $(E2E_PARALLEL) -timeout 55m $$(go list -tags e2e ./e2e/... | grep -v /e2e/attack) ./internal/adapter/kubernetes ./internal/adapter/kubernetes/jobrunner ./internal/adapter/buildkit ./internal/step/venv
 
 # The rows of docs/aws.md, alone: each with the tests that show it.
 .PHONY: e2e-aws
