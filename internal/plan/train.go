@@ -19,6 +19,7 @@ func (pl *planner) train(tests []string) error {
 	data, key := pl.data()
 	pl.addCached(pl.priced(model.Train.On, step.Spec{
 		Name: trainStep, Kind: step.Train, Needs: tests, SkipCache: pl.trigger.Retrain, Timeout: cmp.Or(model.Train.Timeout, trainTimeout),
+		Unkeyed: unkeyed(model.Train.On),
 	}), in, step.TrainParams{
 		Run: model.Train.Run, Dir: model.Train.Dir, Env: model.Train.Env, Data: data, DataDigest: key, Python: model.Train.Python.Params(),
 		Box: pl.boxOf(model.Train.On), On: runnerParams(model.Train.On),
@@ -40,6 +41,14 @@ func runnerParams(on *config.Runner) *step.RunnerParams {
 		return nil
 	}
 	return &on.Params
+}
+
+// unkeyed are the parameters of training by which no other model comes out: prices.
+func unkeyed(on *config.Runner) []string {
+	if on == nil || on.Priced == "" {
+		return nil
+	}
+	return []string{"on.section." + on.Priced}
 }
 
 // evaluate plans the evaluation. The metrics of training depend on nothing but the

@@ -52,6 +52,15 @@ func TestCacheKey(t *testing.T) {
 		{"kind", func(s *step.Spec, _ *string, _ map[string]json.RawMessage) { s.Kind = step.Build }, false},
 		{"inputs", func(s *step.Spec, _ *string, _ map[string]json.RawMessage) { s.Inputs = "sha256:ab" }, false},
 		{"with", func(s *step.Spec, _ *string, _ map[string]json.RawMessage) { s.Params = nil }, false},
+		{"a parameter that does not count", func(s *step.Spec, _ *string, _ map[string]json.RawMessage) {
+			s.Params, s.Unkeyed = json.RawMessage(`{"repository":"retail","on":{"price":"1 USD"},"size":1}`), []string{"on"}
+		}, true},
+		{"one that does, beside it", func(s *step.Spec, _ *string, _ map[string]json.RawMessage) {
+			s.Params, s.Unkeyed = json.RawMessage(`{"repository":"retail","on":{"price":"1 USD","x":1},"size":1}`), []string{"on.price"}
+		}, false},
+		{"one that is not there", func(s *step.Spec, _ *string, _ map[string]json.RawMessage) {
+			s.Unkeyed = []string{"on.price", "size.price"}
+		}, true},
 		{"fingerprint", func(_ *step.Spec, f *string, _ map[string]json.RawMessage) { *f = "go1.27" }, false},
 		{"an output it needs", func(_ *step.Spec, _ *string, g map[string]json.RawMessage) {
 			g["build"] = json.RawMessage(`{"digest":"sha256:bc","size":7}`)

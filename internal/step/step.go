@@ -43,11 +43,12 @@ const (
 
 // Spec is one step of a plan: data that outlives the version that wrote it.
 type Spec struct {
-	Name      string                 `json:"name"`            // unique in the plan: "test.unit", "build"
-	Kind      Kind                   `json:"kind"`            //
-	Needs     []string               `json:"needs,omitempty"` // names of steps that must have succeeded
-	Reads     []string               `json:"reads,omitzero"`  // of Needs: those whose outputs the result depends on; nil: all
-	Params    json.RawMessage        `json:"with,omitempty"`  // one of the Params types of this package
+	Name      string                 `json:"name"`              // unique in the plan: "test.unit", "build"
+	Kind      Kind                   `json:"kind"`              //
+	Needs     []string               `json:"needs,omitempty"`   // names of steps that must have succeeded
+	Reads     []string               `json:"reads,omitzero"`    // of Needs: those whose outputs the result depends on; nil: all
+	Params    json.RawMessage        `json:"with,omitempty"`    // one of the Params types of this package
+	Unkeyed   []string               `json:"unkeyed,omitempty"` // of Params: what no result depends on, such as "on.section.price"
 	Inputs    delivery.Digest        `json:"inputs,omitempty"`
 	Cacheable bool                   `json:"cacheable,omitempty"` // same key, same result
 	SkipCache bool                   `json:"fresh,omitempty"`     // run even if cached (--retrain, --rebuild)
