@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"slices"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/event"
@@ -76,6 +78,7 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (VerifyR
 	if v.Drift, err = s.drift(ctx, target, d, saved.Release); err != nil {
 		v.Notes = append(v.Notes, err.Error())
 	}
+	v.Notes = append(v.Notes, s.latestNotes(ctx, target, saved.Release.Image.Repository)...)
 	out, _, err := step.DecodeOutput[step.DeployOutput](map[string]json.RawMessage{"verify": res.Output}, "verify")
 	v.Release, v.Summary, v.URL, v.GateResults = d.Release, res.Summary, out.URL, res.GateResults
 	if res.Outcome == delivery.OutcomeSucceeded {
@@ -87,4 +90,22 @@ func (s *session) verify(ctx context.Context, env delivery.Environment) (VerifyR
 		v.GateResults[i].Evidence = s.redactor.Text(v.GateResults[i].Evidence)
 	}
 	return v, err
+}
+
+// latestNotes warns of what runs the image by the tag latest: where no run pushes it, that
+// is an image from before.
+func (s *session) latestNotes(ctx context.Context, target port.Target, repository string) []string {
+	finder, ok := target.(port.LatestFinder)
+	if !ok || slices.Contains(s.project.Image.Tags, "latest") {
+		return nil
+	}
+	users, err := finder.FindLatest(ctx, repository)
+	if err != nil {
+		return []string{"who runs " + repository + ":latest is not known: " + err.Error()}
+	}
+	var notes []string
+	for _, user := range users {
+		notes = append(notes, fmt.Sprintf("%s runs %s:latest, which Slipway never pushes: it stays what it was. Name a digest, or a tag of image.tags", user, repository))
+	}
+	return notes
 }

@@ -19,7 +19,8 @@ func (c *Command) verify() *cobra.Command {
 release's provenance.
 
 Where the target can compare, what is live is compared with the record: what is
-missing or was changed by hand is named, with who changed it.
+missing or was changed by hand is named, with who changed it. In a cluster, what
+runs the project's image by the tag latest, which is never pushed, is named, too.
 
 Exit codes: 0 passed, 1 failed, 2 usage or configuration, 6 it responds as it
 should, but differs from the record.`,

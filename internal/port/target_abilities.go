@@ -159,6 +159,13 @@ type MetricsComparer interface {
 	Compare(ctx context.Context, req DeployRequest, since time.Time) (candidate, current Sample, err error)
 }
 
+// LatestFinder is a target where others run images, too.
+type LatestFinder interface {
+	// FindLatest returns what runs the repository's image by the tag latest, or without a
+	// tag, which is the same: "CronJob nightly". It changes nothing.
+	FindLatest(ctx context.Context, repository string) ([]string, error)
+}
+
 // LogReader is a target that can return what the replicas print.
 type LogReader interface {
 	// ReplicaLogs returns the last lines of every replica, newest last.

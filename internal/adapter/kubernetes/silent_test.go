@@ -54,6 +54,7 @@ func targetCalls(target *Target) silenttest.Calls {
 		"Target.Drift":        func(ctx context.Context) error { _, err := target.Drift(ctx, o); return err },
 		"Target.ConfirmLive":  func(ctx context.Context) error { _, err := target.ConfirmLive(ctx, o); return err },
 		"Target.Adopt":        func(ctx context.Context) error { return target.Adopt(ctx, o, report) },
+		"Target.FindLatest":   func(ctx context.Context) error { _, err := target.FindLatest(ctx, "api"); return err },
 		"Target.FindExisting": func(ctx context.Context) error { _, _, err := target.FindExisting(ctx, o); return err },
 	}
 	maps.Copy(calls, readingCalls(target, o))

@@ -88,6 +88,7 @@ var (
 	_ port.Differ            = (*Target)(nil)
 	_ port.DriftReporter     = (*Target)(nil)
 	_ port.LiveConfirmer     = (*Target)(nil)
+	_ port.LatestFinder      = (*Target)(nil)
 	_ port.LogReader         = (*Target)(nil)
 	_ port.NamespaceReporter = (*Target)(nil)
 )
