@@ -121,3 +121,16 @@ func (c *Cloud) sagemakerNeeds(call *Call) ([]Access, bool) {
 	}
 	return all, true
 }
+
+// eventsNeeds: each entry may be for another bus.
+func (c *Cloud) eventsNeeds(call *Call) ([]Access, bool) {
+	entries, _ := call.Input["Entries"].([]any)
+	var all []Access
+	for _, e := range entries {
+		entry, _ := e.(map[string]any)
+		text := func(member string) string { value, _ := entry[member].(string); return value }
+		keys := map[string][]string{"events:source": {text("Source")}, "events:detail-type": {text("DetailType")}}
+		all = append(all, Access{Action: "events:" + call.Operation.Name, Resource: c.busARN(text("EventBusName")), Keys: keys})
+	}
+	return all, len(all) > 0
+}

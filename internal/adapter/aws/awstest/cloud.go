@@ -115,7 +115,7 @@ func New(config Config) (*Cloud, error) {
 		"events":     c.events(),
 	}
 	c.needs = map[string]func(*Call) ([]Access, bool){
-		"sts": c.stsNeeds, "ecr": c.ecrNeeds, "eks": c.eksNeeds, "sns": c.snsNeeds, "s3": c.s3Needs, "logs": c.logsNeeds, "sagemaker": c.sagemakerNeeds, "cloudwatch": c.cloudwatchNeeds,
+		"sts": c.stsNeeds, "ecr": c.ecrNeeds, "eks": c.eksNeeds, "sns": c.snsNeeds, "s3": c.s3Needs, "logs": c.logsNeeds, "sagemaker": c.sagemakerNeeds, "cloudwatch": c.cloudwatchNeeds, "events": c.eventsNeeds,
 	}
 	for service, operations := range c.handlers {
 		for name := range operations {

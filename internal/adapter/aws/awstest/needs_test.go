@@ -13,6 +13,7 @@ func TestCloud_Needs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const buses = "arn:aws:events:ap-southeast-1:111122223333:event-bus/"
 	const sagemaker = "arn:aws:sagemaker:ap-southeast-1:111122223333:"
 	for _, tt := range []struct {
 		service, operation string
@@ -33,6 +34,7 @@ func TestCloud_Needs(t *testing.T) {
 		{"sagemaker", "UpdateModelPackage", map[string]any{"ModelPackageArn": sagemaker + "model-package/g/1", "ModelApprovalStatus": "Approved"}, []string{"sagemaker:UpdateModelPackage " + sagemaker + "model-package/g/1"}},
 		{"sagemaker", "CreateModelPackageGroup", map[string]any{"ModelPackageGroupName": "g", "Tags": []any{1}}, []string{"sagemaker:CreateModelPackageGroup " + sagemaker + "model-package-group/g", "sagemaker:AddTags " + sagemaker + "model-package-group/g"}},
 		{"sagemaker", "CreateTrainingJob", map[string]any{"TrainingJobName": "j", "RoleArn": "arn:aws:iam::111122223333:role/r"}, []string{"sagemaker:CreateTrainingJob " + sagemaker + "training-job/j", "iam:PassRole arn:aws:iam::111122223333:role/r"}},
+		{"events", "PutEvents", map[string]any{"Entries": []any{map[string]any{"EventBusName": "releases"}, map[string]any{}}}, []string{"events:PutEvents " + buses + "releases", "events:PutEvents " + buses + "default"}},
 		{"ecr", "GetAuthorizationToken", map[string]any{}, []string{"ecr:GetAuthorizationToken *"}},
 		{"sts", "GetCallerIdentity", map[string]any{}, nil},
 	} {
