@@ -70,8 +70,12 @@ func (s *session) awaitDecision(ctx context.Context, id delivery.RunID, limit ti
 }
 
 // decisionsOn describes what was decided on a run and its model: another description
-// means that the run may go on. decided reports that its model is approved or rejected.
+// means that the run may go on, or that an alarm ends it. decided reports that its model is
+// approved or rejected, or an alarm raised.
 func (s *session) decisionsOn(ctx context.Context, run record.Run) (text string, decided bool, err error) {
+	if name := s.raisedAlarm(ctx, run); name != "" {
+		return "alarm " + name, true, nil
+	}
 	given, err := s.deps.Approvals.List(ctx, run.ID)
 	if err != nil {
 		return "", false, err

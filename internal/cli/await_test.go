@@ -1,11 +1,15 @@
 package cli_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/app"
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest/fake"
 )
 
 // run --wait goes on with a decision that is made elsewhere, such as in the interface of
@@ -58,4 +62,27 @@ func TestRun_Wait(t *testing.T) {
 			t.Errorf("exit code %d, outcome %s: %s", got.code, report.Outcome, got.stderr)
 		}
 	})
+}
+
+// An alarm that is raised while run --wait waits ends the run: nothing was deployed, and
+// nobody has to approve first.
+func TestRun_WaitAlarm(t *testing.T) {
+	p := newOrderedProgram(t)
+	p.useFile(strings.NewReplacer("version: 1\n", "version: 1\naws: {region: ap-southeast-1}\n", "target: {local: {}}", "target: {local: {}}, bake: 1m, alarms: [{name: checkout-errors}]").Replace(modelProject))
+	alarms := &fake.Alarms{}
+	alarms.Set("checkout-errors", port.AlarmOK)
+	p.monitors = func(delivery.Location) (port.Alarms, port.Meter, error) { return alarms, alarms, nil }
+	waiting := p.waitingRun()
+	go func() {
+		time.Sleep(300 * time.Millisecond)
+		alarms.Set("checkout-errors", port.AlarmRaised)
+	}()
+	got := p.run("run", "--resume", string(waiting.Run), "--wait", "20s", "--json")
+	report := last[app.RunReport](t, got)
+	if got.code != 1 || report.Run != waiting.Run || !strings.Contains(report.Cause, "alarm checkout-errors is in ALARM") {
+		t.Errorf("exit code %d, run %s: %s %s", got.code, report.Run, report.Cause, got.stderr)
+	}
+	if alarms.Asked() < 3 || slices.Contains(p.ran, "deploy") {
+		t.Errorf("asked %d times; steps %q", alarms.Asked(), p.ran)
+	}
 }

@@ -35,7 +35,7 @@ func newOrderedProgram(t *testing.T) *program {
 	p := newProgram(t)
 	p.does = map[step.Kind]func(step.Request, *sqlite.Store) (step.Result, error){
 		step.Approve: func(r step.Request, records *sqlite.Store) (step.Result, error) {
-			return approve.Step{Models: records.Models(), Approvals: records.Approvals()}.Run(t.Context(), r)
+			return approve.Step{Models: records.Models(), Approvals: records.Approvals(), Monitors: p.monitors}.Run(t.Context(), r)
 		},
 		step.Register: func(r step.Request, records *sqlite.Store) (step.Result, error) {
 			m, err := records.Models().Register(t.Context(), "prices", fake.Digest(1), nil, delivery.Lineage{})

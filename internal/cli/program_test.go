@@ -47,10 +47,11 @@ type program struct {
 	observe     func(delivery.Environment) (port.Observation, error) // instead of the target's observation
 	clock       func() time.Time                                     // default: time.Now
 	zone        *time.Location
-	files       []string                                                                       // of the commit; default: main.go
-	dirty       bool                                                                           // with uncommitted changes
-	buildkit    error                                                                          // why there is none
-	supervisors port.Supervisors                                                               // of this machine
+	files       []string         // of the commit; default: main.go
+	dirty       bool             // with uncommitted changes
+	buildkit    error            // why there is none
+	supervisors port.Supervisors // of this machine
+	monitors    step.Monitors
 	width       int                                                                            // of the terminal; 0: none
 	does        map[step.Kind]func(r step.Request, records *sqlite.Store) (step.Result, error) // instead of results
 
@@ -166,7 +167,7 @@ func (p *program) dependencies(ctx context.Context, w app.Workspace) (app.Depend
 			ready(o.Address)
 			return nil
 		},
-		Close: store.Close,
+		Monitors: p.monitors, Close: store.Close,
 	}, nil
 }
 

@@ -1,6 +1,8 @@
 package step
 
 import (
+	"slices"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -13,6 +15,15 @@ type AlarmParams struct {
 	Within    delivery.Duration `json:"within,omitempty"`     // how long they may have no data
 	NoTraffic NoTrafficPolicy   `json:"no_traffic,omitempty"` // what no data means then; default accept
 	Synthetic *SyntheticParams  `json:"synthetic,omitempty"`  // nil: others publish the metrics
+}
+
+// Names are those of all alarms, in the order of the file.
+func (p AlarmParams) Names() []string {
+	var names []string
+	for _, a := range p.Own {
+		names = append(names, a.Name)
+	}
+	return slices.Concat(names, p.Named)
 }
 
 // SyntheticParams are the requests that Slipway sends, and publishes metrics of, while a

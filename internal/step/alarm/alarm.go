@@ -6,7 +6,6 @@ package alarm
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -50,15 +49,6 @@ func New(monitors step.Monitors, params *step.AlarmParams, r step.Request, clock
 	return &Guard{alarms: alarms, params: *params, request: r, clock: clock}, nil
 }
 
-// names are those of all alarms, in the order of the file.
-func (g *Guard) names() []string {
-	var names []string
-	for _, a := range g.params.Own {
-		names = append(names, a.Name)
-	}
-	return slices.Concat(names, g.params.Named)
-}
-
 // Outcome is what the alarms said.
 type Outcome struct {
 	Results []delivery.GateResult
@@ -80,7 +70,7 @@ const MissingHint = "it was deleted, or never made: make it, or remove it from t
 
 // ask asks once. An alarm that could not be asked is an error, never a pass.
 func (g *Guard) ask(ctx context.Context) (Outcome, error) {
-	states, err := g.alarms.States(ctx, g.names())
+	states, err := g.alarms.States(ctx, g.params.Names())
 	if err != nil {
 		return Outcome{}, fault.AsInfrastructure(err)
 	}
