@@ -136,6 +136,7 @@ func (a *App) openSession(ctx context.Context, place Workspace, preview bool) (*
 	if err := a.placeState(&place, project, preview); err != nil {
 		return nil, err
 	}
+	place.RegistryRoles = project.RegistryRoles()
 	if project.Model != nil {
 		place.ModelRegistry = project.Model.Registry
 	}

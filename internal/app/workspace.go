@@ -27,10 +27,11 @@ type Workspace struct {
 	MachineEnvironments []delivery.Environment // whose target keeps everything on this machine
 	ReadOnly            bool                   // nothing is written to what is shared
 
-	Project       delivery.Project // whose records are opened
-	ModelRegistry config.Registry  // that the project names; empty: the default
-	Also          []string         // globs of files beside Repository that belong to the service
-	Secrets       []string         // values that no log may show
+	Project       delivery.Project  // whose records are opened
+	ModelRegistry config.Registry   // that the project names; empty: the default
+	RegistryRoles map[string]string // by which registries of images are reached, by their hosts
+	Also          []string          // globs of files beside Repository that belong to the service
+	Secrets       []string          // values that no log may show
 
 	HistoryKeys func(delivery.Environment) (port.HistoryKeys, error) // of the project, for what is recorded beside a deployment
 }

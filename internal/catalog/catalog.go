@@ -49,12 +49,12 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 	closeRecords := func() error { return errors.Join(store.Close(), state.Close()) }
 	openEmbedded := embedded.Lazy(filepath.Join(w.Home, "registry"))
 	kept := openBlobs(state)
-	registry := oci.New(oci.Config{Embedded: openEmbedded, Blobs: kept, Login: ecr.New(session.Options{}, nil).Login, Control: ecr.NewRegistries(session.Options{})})
+	registry := oci.New(oci.Config{Embedded: openEmbedded, Blobs: kept, Login: ecr.New(session.Options{}, w.RegistryRoles, nil).Login, Control: ecr.NewRegistries(session.Options{}, w.RegistryRoles)})
 	signer := sigstore.New(sigstore.Config{Cache: filepath.Join(w.Home, "sigstore")})
 	host := extension.Host{
 		HistoryKeys: w.HistoryKeys, Signers: signer, Signatures: signer,
 		Repository: w.Repository, Home: w.Home, Cache: w.Cache, Executable: self, Version: version, LookupEnv: os.LookupEnv, Clock: time.Now,
-		Images: registry, Artifacts: registry, Models: store.Models(), ScanArchives: scanArchives(store, kept), ContainsSecret: redact.FromEnviron(os.Environ(), w.Secrets...).Contains,
+		RegistryRoles: w.RegistryRoles, Images: registry, Artifacts: registry, Models: store.Models(), ScanArchives: scanArchives(store, kept), ContainsSecret: redact.FromEnviron(os.Environ(), w.Secrets...).Contains,
 	}
 	ports, stops, closers, err := construct(set, host, w)
 	if err != nil {

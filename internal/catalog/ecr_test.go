@@ -29,8 +29,8 @@ func newECR(t *testing.T) (*awstest.Lab, *oci.Registry) {
 	}
 	t.Cleanup(func() { _ = images.Close() })
 	l.ServeImages(images.Handler())
-	logins := ecr.New(session.Options{Client: l.Client, Backoff: func(int) time.Duration { return 0 }}, nil)
-	control := ecr.NewRegistries(session.Options{Client: l.Client, Backoff: func(int) time.Duration { return 0 }})
+	logins := ecr.New(session.Options{Client: l.Client, Backoff: func(int) time.Duration { return 0 }}, nil, nil)
+	control := ecr.NewRegistries(session.Options{Client: l.Client, Backoff: func(int) time.Duration { return 0 }}, nil)
 	return l, oci.New(oci.Config{Login: logins.Login, Control: control, Transport: l.Client.Transport, RetryDelay: time.Millisecond})
 }
 

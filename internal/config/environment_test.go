@@ -188,6 +188,26 @@ environments:
 	}
 }
 
+// Where an environment has a registry of its own, its role pushes there.
+func TestProject_RegistryRoles(t *testing.T) {
+	p := parse(t, `version: 1
+service: api
+aws: {account: "111122223333", region: ap-southeast-1}
+image: {build: {go: .}, registry: ecr, repository: mlops/retail-api}
+environments:
+  common: {aws: {role: "arn:aws:iam::111122223333:role/deploy"}, target: {local: {}}}
+  own: {image: {registry: ecr}, aws: {account: "444455556666", role: "arn:aws:iam::444455556666:role/deploy"}, target: {local: {}}}
+  same: {image: {registry: ecr}, aws: {account: "444455556666", role: "arn:aws:iam::444455556666:role/deploy"}, target: {local: {}}}
+  one: {image: {registry: ecr}, aws: {account: "777788889999", role: "arn:aws:iam::777788889999:role/one"}, target: {local: {}}}
+  two: {image: {registry: ecr}, aws: {account: "777788889999", role: "arn:aws:iam::777788889999:role/two"}, target: {local: {}}}
+  none: {image: {registry: ecr}, aws: {account: "999900001111"}, target: {local: {}}}
+`)
+	want := map[string]string{"444455556666.dkr.ecr.ap-southeast-1.amazonaws.com": "arn:aws:iam::444455556666:role/deploy"}
+	if diff := cmp.Diff(want, p.RegistryRoles()); diff != "" {
+		t.Errorf("roles (-want +got):\n%s", diff)
+	}
+}
+
 // A registry of models that reads images in Docker's format makes it that of the project,
 // in all environments.
 func TestParse_Docker(t *testing.T) {

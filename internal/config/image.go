@@ -48,6 +48,26 @@ func (d *decoder) resolveRegistries() {
 	}
 }
 
+// RegistryRoles are the roles by which images are pushed to registries in AWS, by their
+// hosts: where an environment names its own registry there, that of the environment. Where
+// several environments with different roles share one, images are pushed with the
+// credentials as they are.
+func (p *Project) RegistryRoles() map[string]string {
+	roles, several := map[string]string{}, map[string]bool{}
+	for name, e := range p.Environments {
+		host, _ := delivery.SplitRepository(p.In(name).Image.Repository)
+		if e.Image.Registry != ecrRegistry || e.AWS.Role == "" || host == "" {
+			continue
+		}
+		if known, ok := roles[host]; ok && known != e.AWS.Role {
+			several[host] = true
+		}
+		roles[host] = e.AWS.Role
+	}
+	maps.DeleteFunc(roles, func(host, _ string) bool { return several[host] })
+	return roles
+}
+
 // fullName returns the repository of that name in the registry that the key names.
 func (d *decoder) fullName(key, registry, name string, at extension.AWS) string {
 	if registry == "" || registry == embeddedRegistry && !hasHost(name) {

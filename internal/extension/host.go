@@ -19,6 +19,8 @@ type Host struct {
 	LookupEnv  func(name string) (string, bool)
 	Clock      func() time.Time
 
+	RegistryRoles map[string]string // by which registries are reached, by their hosts; none: with the credentials as they are
+
 	Images    port.ImageStore
 	Artifacts port.ArtifactStore
 	Models    port.ModelRegistry // the embedded one

@@ -34,24 +34,32 @@ const noneFor = 5 * time.Minute
 // safe for concurrent use.
 type Logins struct {
 	options session.Options
+	roles   Roles
 	clock   func() time.Time
 
 	mu    sync.Mutex
-	known map[string]login // by region
+	known map[place]login
 }
 
-// login is one for a region; without a user, there is none.
+// Roles are the roles by which registries are reached, by their hosts. One without a role
+// is reached with the credentials as they are.
+type Roles map[string]string
+
+// place is where a password is valid, and whose it is.
+type place struct{ region, role string }
+
+// login is one for a place; without a user, there is none.
 type login struct {
 	user, password string
 	until          time.Time
 }
 
 // New returns no logins yet. A nil clock is time.Now.
-func New(o session.Options, clock func() time.Time) *Logins {
+func New(o session.Options, roles Roles, clock func() time.Time) *Logins {
 	if clock == nil {
 		clock = time.Now
 	}
-	return &Logins{options: o, clock: clock, known: map[string]login{}}
+	return &Logins{options: o, roles: roles, clock: clock, known: map[place]login{}}
 }
 
 // Login returns the user and password for the registry at host. It returns false for
@@ -62,12 +70,12 @@ func (l *Logins) Login(ctx context.Context, host string) (user, password string,
 	if m == nil {
 		return "", "", false, nil
 	}
-	region := m[3]
+	at := place{m[3], l.roles[host]}
 	l.mu.Lock()
-	found, has := l.known[region]
+	found, has := l.known[at]
 	l.mu.Unlock()
 	if !has || !l.clock().Add(early).Before(found.until) {
-		found, err = l.fetch(ctx, host, region)
+		found, err = l.fetch(ctx, host, at)
 		switch {
 		case errors.Is(err, session.ErrNoCredentials):
 			found = login{until: l.clock().Add(early + noneFor)}
@@ -75,15 +83,15 @@ func (l *Logins) Login(ctx context.Context, host string) (user, password string,
 			return "", "", false, err
 		}
 		l.mu.Lock()
-		l.known[region] = found
+		l.known[at] = found
 		l.mu.Unlock()
 	}
 	return found.user, found.password, found.user != "", nil
 }
 
-func (l *Logins) fetch(ctx context.Context, host, region string) (login, error) {
+func (l *Logins) fetch(ctx context.Context, host string, at place) (login, error) {
 	action := "log in to " + host
-	s, err := session.Open(ctx, extension.AWS{Region: region}, l.options)
+	s, err := session.Open(ctx, extension.AWS{Region: at.region, Role: at.role}, l.options)
 	if err != nil {
 		return login{}, err
 	}

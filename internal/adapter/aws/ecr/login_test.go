@@ -2,6 +2,7 @@ package ecr
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,7 @@ import (
 func newCloud(t *testing.T, clock func() time.Time) (*awstest.Lab, *Logins) {
 	t.Helper()
 	l := awstest.Start(t, awstest.Config{})
-	return l, New(session.Options{Client: l.Client, Backoff: func(int) time.Duration { return 0 }}, clock)
+	return l, New(session.Options{Client: l.Client, Backoff: func(int) time.Duration { return 0 }}, nil, clock)
 }
 
 // A password is fetched once, and again half an hour before its twelve hours end.
@@ -81,10 +82,37 @@ func TestLogins_SilentServer(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	t.Setenv("AWS_CA_BUNDLE", "")
 	silenttest.TestHTTP(t, func(t *testing.T, url string) silenttest.Calls {
-		l := New(session.Options{Client: silenttest.Redirect(t, url), Backoff: func(int) time.Duration { return 10 * time.Millisecond }}, nil)
+		l := New(session.Options{Client: silenttest.Redirect(t, url), Backoff: func(int) time.Duration { return 10 * time.Millisecond }}, nil, nil)
 		return silenttest.Calls{"Logins.Login": func(ctx context.Context) error {
 			_, _, _, err := l.Login(ctx, awstest.Account+".dkr.ecr."+awstest.Region+".amazonaws.com")
 			return err
 		}}
 	})
+}
+
+// Where a registry has a role, the role logs in, and asks the control plane: who runs may
+// do nothing there but assume it.
+func TestLogins_Role(t *testing.T) {
+	l := awstest.Start(t, awstest.Config{})
+	awstest.As(t, l.AddUser("alice"))
+	l.AddRepository(awstest.Repository{Name: "mlops/retail-api", ScanOnPush: true})
+	const role = "arn:aws:iam::" + awstest.Account + ":role/deploy"
+	err := errors.Join(
+		l.AddTrustedRole("deploy", `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::`+awstest.Account+`:user/alice"}, "Action": "sts:AssumeRole"}]}`, nil),
+		l.SetPolicies("user/alice", "", `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "`+role+`"}]}`),
+		l.SetPolicies("role/deploy", "", `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["ecr:GetAuthorizationToken", "ecr:DescribeRepositories"], "Resource": "*"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options, host := session.Options{Client: l.Client, Backoff: func(int) time.Duration { return 0 }}, l.RegistryHost()
+	for name, roles := range map[string]Roles{"role": {host: role}, "none": nil} {
+		user, _, ok, err := New(options, roles, nil).Login(t.Context(), host)
+		_, controlErr := NewRegistries(options, roles).CheckRepository(t.Context(), host, "mlops/retail-api", false)
+		switch {
+		case roles == nil && !fault.Is(err, fault.Denied):
+			t.Errorf("%s: %q, error = %v, want it refused", name, user, err)
+		case roles != nil && (err != nil || controlErr != nil || !ok || user != "AWS"):
+			t.Errorf("%s: %q, errors %v, %v", name, user, err, controlErr)
+		}
+	}
 }

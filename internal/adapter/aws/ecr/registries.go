@@ -22,6 +22,7 @@ import (
 // tell. It is safe for concurrent use.
 type Registries struct {
 	options session.Options
+	roles   Roles
 
 	mu   sync.Mutex
 	open map[string]*registry // by host
@@ -35,8 +36,8 @@ type registry struct {
 }
 
 // NewRegistries connects to nothing yet.
-func NewRegistries(o session.Options) *Registries {
-	return &Registries{options: o, open: map[string]*registry{}}
+func NewRegistries(o session.Options, roles Roles) *Registries {
+	return &Registries{options: o, roles: roles, open: map[string]*registry{}}
 }
 
 // Manages reports whether the host is one of AWS's registries.
@@ -52,7 +53,7 @@ func (r *Registries) at(ctx context.Context, host string) (*registry, error) {
 	if known := r.open[host]; known != nil {
 		return known, nil
 	}
-	s, err := session.Open(ctx, extension.AWS{Account: m[1], Region: m[3]}, r.options)
+	s, err := session.Open(ctx, extension.AWS{Account: m[1], Region: m[3], Role: r.roles[host]}, r.options)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ func newRegistries(t *testing.T) (*awstest.Lab, *Registries) {
 	t.Helper()
 	l := awstest.Start(t, awstest.Config{})
 	awstest.As(t, l.AddUser("ci"))
-	return l, NewRegistries(session.Options{Client: l.Client, Backoff: func(int) time.Duration { return 0 }})
+	return l, NewRegistries(session.Options{Client: l.Client, Backoff: func(int) time.Duration { return 0 }}, nil)
 }
 
 func TestRegistries_CheckRepository(t *testing.T) {
@@ -113,7 +113,7 @@ func TestRegistries_SilentServer(t *testing.T) {
 	t.Setenv("AWS_CA_BUNDLE", "")
 	host := awstest.Account + ".dkr.ecr." + awstest.Region + ".amazonaws.com"
 	silenttest.TestHTTP(t, func(t *testing.T, url string) silenttest.Calls {
-		r := NewRegistries(session.Options{Client: silenttest.Redirect(t, url), Backoff: func(int) time.Duration { return 10 * time.Millisecond }})
+		r := NewRegistries(session.Options{Client: silenttest.Redirect(t, url), Backoff: func(int) time.Duration { return 10 * time.Millisecond }}, nil)
 		return silenttest.Calls{
 			"Registries.CheckRepository": func(ctx context.Context) error { _, err := r.CheckRepository(ctx, host, path, false); return err },
 			"Registries.CheckImage": func(ctx context.Context) error {

@@ -30,6 +30,7 @@ const (
 type ScannerConfig struct {
 	Images   port.ImageStore // that uploads to ECR
 	Options  session.Options
+	Roles    Roles
 	Within   time.Duration // how long results are awaited; 0: 15 minutes
 	Interval time.Duration // between two questions; 0: 5 s
 	Clock    func() time.Time
@@ -55,7 +56,7 @@ func NewScanner(c ScannerConfig) *Scanner {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	return &Scanner{c: c, registries: NewRegistries(c.Options)}
+	return &Scanner{c: c, registries: NewRegistries(c.Options, c.Roles)}
 }
 
 // ScannerExtension describes the scanner to the catalog.
@@ -63,7 +64,7 @@ func ScannerExtension() extension.Scanner {
 	return extension.Scanner{
 		Kind: "ecr", Description: "the registry's own scanner, for images in ECR",
 		New: func(h extension.Host) (port.Scanner, error) {
-			return NewScanner(ScannerConfig{Images: h.Images, Clock: h.Clock}), nil
+			return NewScanner(ScannerConfig{Images: h.Images, Roles: h.RegistryRoles, Clock: h.Clock}), nil
 		},
 	}
 }
