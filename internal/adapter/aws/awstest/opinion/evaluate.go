@@ -129,7 +129,7 @@ func CompareDecisions(t *testing.T, python string, e *Emulator, questions []Ques
 		question string
 		decision awstest.Decision
 	}
-	seen, simulated := map[asked]bool{}, 0
+	seen, simulated, refused := map[asked]bool{}, 0, 0
 	var once []Question
 	var want []awstest.Decision
 	for i, q := range questions {
@@ -147,6 +147,9 @@ func CompareDecisions(t *testing.T, python string, e *Emulator, questions []Ques
 		if decision != want[i] {
 			t.Errorf("%s on %s with %v: ministack's evaluator decides %d, not %d", q.Access.Action, q.Access.Resource, q.Access.Keys, decision, want[i])
 		}
+		if want[i] != awstest.Allowed {
+			refused++
+		}
 		if q.IsSimulated() {
 			simulated++
 			if decision := e.Simulate(t, q); decision != want[i] {
@@ -154,5 +157,5 @@ func CompareDecisions(t *testing.T, python string, e *Emulator, questions []Ques
 			}
 		}
 	}
-	t.Logf("awstable: policies: %d decisions, %d that differ asked of ministack's evaluator, %d of them of its SimulateCustomPolicy", len(questions), len(once), simulated)
+	t.Logf("awstable: policies: %d decisions, of which %d are distinct (%d not allowed) and ministack's, too, %d of them by SimulateCustomPolicy", len(questions), len(once), refused, simulated)
 }

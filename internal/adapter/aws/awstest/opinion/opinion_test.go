@@ -1,8 +1,6 @@
 package opinion_test
 
 import (
-	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -71,7 +69,6 @@ func TestAWS_Opinions(t *testing.T) {
 		requireValid(t, ours)
 	})
 	used := opinion.Covered(ours)
-	t.Logf("awstable: calls %s", strings.Join(calls(ours), " "))
 	for _, e := range emulators {
 		var found []opinion.Difference
 		var theirs [][]opinion.Answer
@@ -86,20 +83,6 @@ func TestAWS_Opinions(t *testing.T) {
 		t.Logf("awstable: second opinion: %s carries out %d of %d operations, with %d known divergences", e.Name, len(covered), len(used), len(found))
 	}
 	t.Logf("%d requests were valid by AWS's models; all took %.0f s", count(ours), time.Since(begun).Seconds())
-}
-
-// calls counts the calls of each operation, as awstable reads it.
-func calls(steps [][]opinion.Answer) (all []string) {
-	n := map[string]int{}
-	for _, answers := range steps {
-		for _, a := range answers {
-			n[a.Operation]++
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(n)) {
-		all = append(all, fmt.Sprintf("%s=%d", name, n[name]))
-	}
-	return all
 }
 
 func count(steps [][]opinion.Answer) (n int) {
