@@ -84,7 +84,7 @@ func tests(rows []row) (all []string) {
 // noted for the report.
 func read(from io.Reader) (outcomes map[string]string, said []string, n notes) {
 	outcomes, n = map[string]string{}, newNotes()
-	output := map[string][]string{}
+	output, begun := map[string][]string{}, map[string]string{}
 	lines := bufio.NewScanner(from)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
@@ -97,7 +97,11 @@ func read(from io.Reader) (outcomes map[string]string, said []string, n notes) {
 		switch l.Action {
 		case "output":
 			output[at] = append(output[at], l.Output)
-			n.add(l.Output)
+			begun[at] += l.Output // go test divides long lines
+			if strings.HasSuffix(begun[at], "\n") {
+				n.add(begun[at])
+				delete(begun, at)
+			}
 		case "pass", "skip", "fail":
 			if l.Action == "fail" {
 				said = append(said, output[at]...)

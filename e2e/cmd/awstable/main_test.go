@@ -41,7 +41,11 @@ func TestNotes(t *testing.T) {
 	for _, text := range []string{"awstable: calls ecr.PutImage=2 s3.GetObject=1", "awstable: calls ecr.PutImage=3", "awstable: covered moto s3.GetObject iam.GetRole", "awstable: 20 pushes: 0", "nothing"} {
 		stream += `{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:7: ` + text + `\n"}` + "\n"
 	}
-	_, _, n := read(strings.NewReader(stream))
+	divided := strings.Replace(stream, " s3.GetObject=1", `"}`+"\n"+`{"Action":"output","Package":"p","Test":"TestA","Output":" s3.GetObject=1`, 1)
+	if divided == stream {
+		t.Fatal("no line is divided")
+	}
+	_, _, n := read(strings.NewReader(divided))
 	var out bytes.Buffer
 	n.print(&out)
 	for _, want := range []string{"20 pushes: 0\n", "2 operations used, 6 requests validated by AWS's models, 1 operations covered by moto:\n", "ecr.PutImage", "     5", "     1  moto\n"} {
