@@ -65,7 +65,7 @@ func (r redirect) RoundTrip(req *http.Request) (*http.Response, error) {
 func pushes(t *testing.T, w *world, transport http.RoundTripper) map[string]string {
 	t.Helper()
 	registry := oci.New(oci.Config{
-		Login: ecr.New(w.options(), nil).Login, Control: ecr.NewRegistries(w.options()), Transport: transport, RetryDelay: time.Millisecond,
+		Login: ecr.New(w.options(), nil, nil).Login, Control: ecr.NewRegistries(w.options(), nil), Transport: transport, RetryDelay: time.Millisecond,
 	})
 	first, second := builtImage(t, "one"), builtImage(t, "two")
 	push := func(path string, b port.BuiltImage, tag string) string {
@@ -86,8 +86,8 @@ func pushes(t *testing.T, w *world, transport http.RoundTripper) map[string]stri
 		"another image under the tag":       push(repository, second, "v1"),
 		"an image of Docker's format":       push(repository, docker, "v2"),
 		"a repository that does not exist":  push("mlops/absent", first, "v1"),
-		"what the control plane has of it":  kindOf(t, ecr.NewRegistries(w.options()).CheckImage(t.Context(), w.host(), repository, first.Digest)),
-		"what the control plane has not":    kindOf(t, ecr.NewRegistries(w.options()).CheckImage(t.Context(), w.host(), repository, second.Digest)),
+		"what the control plane has of it":  kindOf(t, ecr.NewRegistries(w.options(), nil).CheckImage(t.Context(), w.host(), repository, first.Digest)),
+		"what the control plane has not":    kindOf(t, ecr.NewRegistries(w.options(), nil).CheckImage(t.Context(), w.host(), repository, second.Digest)),
 		"downloading it":                    kindOf(t, registry.Download(t.Context(), delivery.Image{Repository: w.host() + "/" + repository, Digest: first.Digest}, filepath.Join(t.TempDir(), "layout"))),
 		"what an image is referred to from": kindOf(t, registry.AttachRevision(t.Context(), delivery.Image{Repository: w.host() + "/" + repository, Digest: first.Digest}, delivery.Commit{SHA: fmt.Sprintf("%040d", 1)})),
 	}

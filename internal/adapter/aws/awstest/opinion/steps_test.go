@@ -37,17 +37,17 @@ var steps = []step{
 		return w.check(ctx, deployRole)
 	}},
 	{"login to the registry", func(ctx context.Context, w *world) error {
-		_, _, _, err := ecr.New(w.options(), nil).Login(ctx, w.host())
+		_, _, _, err := ecr.New(w.options(), nil, nil).Login(ctx, w.host())
 		return err
 	}},
 	{"the repository", checkRepository(repository, false)},
 	{"a repository that is missing", checkRepository("mlops/other", false)},
 	{"a repository that is made", checkRepository("mlops/made", true)},
 	{"the image to go back to", func(ctx context.Context, w *world) error {
-		return ecr.NewRegistries(w.options()).CheckImage(ctx, w.host(), repository, w.image)
+		return ecr.NewRegistries(w.options(), nil).CheckImage(ctx, w.host(), repository, w.image)
 	}},
 	{"an image that is missing", func(ctx context.Context, w *world) error {
-		return ecr.NewRegistries(w.options()).CheckImage(ctx, w.host(), repository, delivery.DigestOf(nil))
+		return ecr.NewRegistries(w.options(), nil).CheckImage(ctx, w.host(), repository, delivery.DigestOf(nil))
 	}},
 	{"a scan of what was pushed", scan(repository)},
 	{"a scan that has to be begun", scan(unscanned)},
@@ -174,7 +174,7 @@ func (w *world) check(ctx context.Context, role string) error {
 
 func checkRepository(name string, create bool) func(context.Context, *world) error {
 	return func(ctx context.Context, w *world) error {
-		drift, err := ecr.NewRegistries(w.options()).CheckRepository(ctx, w.host(), name, create)
+		drift, err := ecr.NewRegistries(w.options(), nil).CheckRepository(ctx, w.host(), name, create)
 		if len(drift) > 0 {
 			err = errors.Join(err, fmt.Errorf("drift %q", drift))
 		}
