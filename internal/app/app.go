@@ -38,6 +38,7 @@ type Dependencies struct {
 
 	Monitors   step.Monitors // nil: no metrics are published
 	LogStreams LogStreams    // nil: none are written
+	Datasets   step.Datasets // of training; nil: none is in a store of objects
 
 	Source      port.Source
 	Steps       map[step.Kind]step.Step

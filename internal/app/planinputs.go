@@ -4,16 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"path/filepath"
 	"slices"
 
-	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/record"
-	"github.com/slipway-cd/slipway/internal/step/digest"
 )
 
 // makePlan collects the facts and makes the plan. One that would deploy with the records
@@ -228,46 +225,6 @@ func (s *session) findSource(ctx context.Context, f *plan.Facts, _ delivery.Envi
 	}
 	f.Changed = &plan.Changes{Since: string(f.ServingRelease.ID), Paths: paths}
 	return err
-}
-
-// findData digests the training data. Files that have not changed since the
-// last time are not read again.
-func (s *session) findData(ctx context.Context, f *plan.Facts, env delivery.Environment) error {
-	model := s.project.In(env).Model
-	if model == nil || model.Train == nil {
-		return nil
-	}
-	cache := digest.NewCache(s.app.Clock)
-	file := filepath.Join(s.workspace.Home, "digests.json")
-	if err := cache.Load(file); err != nil {
-		return err
-	}
-	h := digest.Hasher{Cache: cache}
-	var paths []string
-	for i, p := range model.Data {
-		if !filepath.IsAbs(p) {
-			p = filepath.Join(s.workspace.Repository, p)
-		}
-		d, err := h.Paths(ctx, []string{p})
-		if fault.Is(err, fault.Invalid) {
-			return err
-		}
-		if err != nil {
-			return fault.New(fault.NotFound, "read the training data model.data[%d]", i).Location(config.FileName).Cause(err).
-				Hint("paths are relative to the folder that contains %s", config.FileName)
-		}
-		f.Data = append(f.Data, plan.Data{Path: p, Digest: d})
-		paths = append(paths, p)
-	}
-	d, err := h.Paths(ctx, paths)
-	if err != nil {
-		return err
-	}
-	f.DataDigest = d
-	if s.preview {
-		return nil
-	}
-	return cache.Save(file)
 }
 
 // findApproved looks up the newest approved version of the model, for environments that

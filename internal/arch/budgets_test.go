@@ -22,7 +22,7 @@ var budgetKinds = []string{
 	"Request", "Upgraded stream", "HTTP/2 connection", "Supervisor call", "Embedded registry",
 	"Registry response", "Image", "Image layer", "Image layout", "Compressed content", "Model", "Attached statement", "Signature bundle", "SBOM", "Signing key",
 	"Step log", "Job log", "Job output", "Job environment", "Supervisor log", "BuildKit log", "Replica log", "Log line", "Published log",
-	"JUnit report", "Test stream", "Ruff report", "Metrics", "VEX document", "Scanner report", "Scanner database",
+	"JUnit report", "Test stream", "Ruff report", "Metrics", "Training data", "VEX document", "Scanner report", "Scanner database",
 	"Project file", "Policy", "Gate expression", "Manifests", "Requirements file", "Git output", "Git file", "Event log",
 	"Pod log", "Pod metrics", "Kubernetes response", "Cluster history", "Port forward",
 	"Shared log entry", "Shared blob list", "Shared run file",

@@ -5,6 +5,7 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/adapter/aws/cloudwatch"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/cloudwatchlogs"
+	"github.com/slipway-cd/slipway/internal/adapter/aws/s3"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/session"
 	"github.com/slipway-cd/slipway/internal/app"
 	"github.com/slipway-cd/slipway/internal/delivery"
@@ -37,6 +38,32 @@ func (m *monitors) find(at delivery.Location) (port.Alarms, port.Meter, error) {
 	c := cloudwatch.New(where.AWS, where.Namespace, m.options)
 	m.made[at] = c
 	return c, c, nil
+}
+
+// datasets makes a client for each place once: it keeps its credentials.
+type datasets struct {
+	options session.Options
+
+	mu   sync.Mutex
+	made map[delivery.Location]*s3.Datasets
+}
+
+// find is a step.Datasets.
+func (d *datasets) find(at delivery.Location) (port.Datasets, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if known := d.made[at]; known != nil {
+		return known, nil
+	}
+	var where extension.AWS
+	if err := at.Decode(&where); err != nil {
+		return nil, err
+	}
+	if d.made == nil {
+		d.made = map[delivery.Location]*s3.Datasets{}
+	}
+	d.made[at] = s3.NewDatasets(where, d.options)
+	return d.made[at], nil
 }
 
 // logStreams makes the streams of a place once, as they know what exists there.

@@ -98,6 +98,9 @@ func (c *Command) printModel(m app.ModelDetails) {
 	if m.Lineage.Run != "" {
 		fmt.Fprintf(out, "  run       %s, commit %s\n", m.Lineage.Run, delivery.Commit{SHA: m.Lineage.Commit}.Short())
 	}
+	for _, d := range m.Lineage.Datasets {
+		fmt.Fprintf(out, "  data      %s\n", formatDataset(d))
+	}
 	if !m.Lineage.AddedBy.IsZero() {
 		fmt.Fprintf(out, "  added     by %s: %s\n", m.Lineage.AddedBy, render.Indent(m.Lineage.Why))
 	}
@@ -112,6 +115,18 @@ func (c *Command) printModel(m app.ModelDetails) {
 		rows = append(rows, []string{c.formatDate(d.At), string(d.Status), d.By.String(), d.Why})
 	}
 	c.printTable("DECIDED STATUS BY WHY", rows)
+}
+
+// formatDataset says what data was pinned, and by what.
+func formatDataset(d delivery.Dataset) string {
+	text := fmt.Sprintf("%s (%s, %d bytes", d.URI, count(d.Objects, "object"), d.Size)
+	if d.Version != "" {
+		text += ", version " + d.Version
+	}
+	if d.Content != "" {
+		return text + ", " + string(d.Content) + ")"
+	}
+	return text + ", pinned as " + string(d.Digest) + ")"
 }
 
 // formatMetrics formats the numbers at the top level of m, sorted by name.

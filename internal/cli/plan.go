@@ -95,6 +95,9 @@ func (c *Command) printPlan(p app.PlanView) {
 		rows = append(rows, []string{s.Name, string(s.Action), needs, s.Reason})
 	}
 	c.printTable("STEP ACTION NEEDS WHY", rows)
+	for _, d := range p.Datasets {
+		fmt.Fprintf(c.Stdout, "data: %s\n", formatDataset(d))
+	}
 	c.printCost(p)
 	c.printBox(p.Box)
 	c.printWarnings(p.Warnings)

@@ -267,6 +267,30 @@ environments:
 	}
 }
 
+// Data in S3 is an object, or a prefix with a slash at its end, in the region of aws.
+func TestParse_Datasets(t *testing.T) {
+	for data, want := range map[string]string{
+		"s3://retail-ml/train/a.csv": "", "s3://retail-ml/train/": "", "s3://retail-ml/": "", "data/a.csv": "",
+		"s3://retail-ml": "invalid value", "s3://B/a": "invalid value", "s3://retail-ml/a/../b": "invalid value", "s3://retail-ml//a": "invalid value",
+		"gs://retail-ml/a": "invalid value", "s3://retail-ml/a?versionId=1": "invalid value",
+	} {
+		for _, region := range []string{"region: ap-southeast-1", ""} {
+			text := "version: 1\nservice: api\naws: {" + region + "}\nimage: {build: {go: .}, repository: api}\nmodel:\n  group: prices\n  data: [\"" + data + "\"]\n  train: {run: \"train {{.Data}} {{.Output}}\"}\n  evaluate: {from: train}\nenvironments: {prod: {target: {local: {}}}}\n"
+			p, err := config.Parse("slipway.yaml", []byte(text), none, catalog.Default())
+			wrong := want
+			if region == "" && wrong == "" && config.IsDataset(data) {
+				wrong = "the region of AWS is not set"
+			}
+			if (err != nil) != (wrong != "") || err != nil && !strings.HasPrefix(err.Error(), "slipway.yaml:7:11: model.data[0]: "+wrong) {
+				t.Errorf("%s, %q: %v, want %q", data, region, err, wrong)
+			}
+			if at, locationErr := p.DataLocation(); err == nil && config.IsDataset(data) && (locationErr != nil || at.IsZero()) {
+				t.Errorf("%s is at %v, %v", data, at, locationErr)
+			}
+		}
+	}
+}
+
 // A registry that needs settings is no bare word: the error says where it stands, and
 // what form it has.
 func TestParse_RegistryWithoutSettings(t *testing.T) {

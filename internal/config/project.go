@@ -95,7 +95,7 @@ type Build struct {
 type Model struct {
 	Group    string                 `yaml:"group" jsonschema:"required" jsonschema_description:"Name of the model in the registry."`
 	Registry Registry               `yaml:"registry" jsonschema_description:"Registry that keeps the model's versions."`
-	Data     []string               `yaml:"data" jsonschema_description:"Files or folders that training and evaluation read, relative to this file. ${NAME} and ${NAME:-default} are expanded from the environment. Their content is part of the model's lineage."`
+	Data     []string               `yaml:"data" jsonschema_description:"Files or folders that training and evaluation read, relative to this file, or in S3: s3://bucket/key for an object, s3://bucket/prefix/ for all below a prefix. ${NAME} and ${NAME:-default} are expanded from the environment. Their content is part of the model's lineage."`
 	Train    *Train                 `yaml:"train" jsonschema_description:"How the model is trained."`
 	Evaluate *Evaluate              `yaml:"evaluate" jsonschema_description:"How the model is evaluated, and which gates it must pass."`
 	Budget   *Budget                `yaml:"budget" json:",omitempty" jsonschema_description:"What training elsewhere than on this machine may cost. A run that is estimated to cost more waits for an approval, with exit code 4."`

@@ -104,17 +104,7 @@ func (d *decoder) validateTests(tests []Test) {
 
 func (d *decoder) validateModel(m *Model, env func(string) (string, bool)) {
 	d.matchPattern("model.group", m.Group, groupPattern, "lower-case letters and digits, with single dots, dashes or underscores between")
-	for i, text := range m.Data {
-		at := fmt.Sprintf("model.data[%d]", i)
-		full, err := extension.Expand(text, env)
-		switch {
-		case err != nil:
-			d.addError(at, "set the variable, or give it a default: ${NAME:-data.csv}", "%s: %v", at, err)
-		case strings.TrimSpace(full) == "":
-			d.addError(at, "name a file or folder", "%s is empty", at)
-		}
-		m.Data[i] = full
-	}
+	d.validateData(m, env)
 	data := dataFields(*m)
 	if m.Train != nil {
 		d.validateCommand("model.train.run", m.Train.Run, append([]string{"Output"}, data...))

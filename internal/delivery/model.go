@@ -30,17 +30,29 @@ type Metrics map[string]any
 
 // Lineage is where a model came from.
 type Lineage struct {
-	Commit   string  `json:"commit"`             // SHA that was trained
-	Data     Digest  `json:"data,omitempty"`     // of all training inputs
-	Job      string  `json:"job,omitempty"`      // the training job's name
-	Run      RunID   `json:"run"`                // the run that trained it
-	Command  string  `json:"command,omitempty"`  // as configured, without secrets
-	Training Digest  `json:"training,omitempty"` // key of the training step's inputs
-	Image    string  `json:"image,omitempty"`    // that it was trained in, by digest
-	AddedBy  Actor   `json:"added_by,omitzero"`  // of one that was made elsewhere: no run trained it
-	Why      string  `json:"why,omitempty"`      // it was added
-	Box      string  `json:"box,omitempty"`      // that the training ran in; empty: none
-	Unknown  Unknown `json:"-"`
+	Commit   string    `json:"commit"`             // SHA that was trained
+	Data     Digest    `json:"data,omitempty"`     // of all training inputs
+	Datasets []Dataset `json:"datasets,omitempty"` // of them: what was in a store of objects
+	Job      string    `json:"job,omitempty"`      // the training job's name
+	Run      RunID     `json:"run"`                // the run that trained it
+	Command  string    `json:"command,omitempty"`  // as configured, without secrets
+	Training Digest    `json:"training,omitempty"` // key of the training step's inputs
+	Image    string    `json:"image,omitempty"`    // that it was trained in, by digest
+	AddedBy  Actor     `json:"added_by,omitzero"`  // of one that was made elsewhere: no run trained it
+	Why      string    `json:"why,omitempty"`      // it was added
+	Box      string    `json:"box,omitempty"`      // that the training ran in; empty: none
+	Unknown  Unknown   `json:"-"`
+}
+
+// Dataset is training data in a store of objects, as it was pinned: one object, or all
+// below a prefix.
+type Dataset struct {
+	URI     string `json:"uri"`
+	Digest  Digest `json:"digest"`            // of its objects' names, sizes, and versions or ETags
+	Version string `json:"version,omitempty"` // of one object, where the store keeps versions
+	Objects int    `json:"objects"`
+	Size    int64  `json:"size"`              // bytes
+	Content Digest `json:"content,omitempty"` // SHA-256 of the one object, or the FolderDigest of all; empty: not read yet
 }
 
 // ModelVersion is one entry of the model registry, with the newest decision on it.

@@ -58,6 +58,8 @@ type Ports struct {
 	Metrics port.MetricsProvider
 	// Monitors find the alarms of an environment; nil: none can.
 	Monitors step.Monitors
+	// Datasets find training data in a store of objects; nil: there are none.
+	Datasets step.Datasets
 
 	ContainsSecret func(text string) bool
 	Version        string // of this program

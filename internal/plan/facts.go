@@ -18,6 +18,8 @@ type Facts struct {
 	Files  []port.File // of Commit.Tree
 	Data   []Data      // of the project's model.data, in that order
 
+	Datasets []delivery.Dataset // of Data: what is in a store of objects, as it is pinned
+
 	// DataDigest is over all of Data together, as the steps compute it before and
 	// after they read it. Empty: that of the one path, and with several paths the
 	// steps take the data as they find it.
@@ -65,7 +67,7 @@ type Facts struct {
 
 // Data is one file or folder that training and evaluation read.
 type Data struct {
-	Path   string          // absolute
+	Path   string          // absolute, or the URI of one of Datasets
 	Digest delivery.Digest // of its content
 }
 

@@ -36,5 +36,6 @@ type Plan struct {
 	Warnings    []string             `json:"warnings,omitempty"` // what people should know before it runs
 	Box         Box                  `json:"box,omitzero"`       // of its commands, if it has any
 	Cost        *Cost                `json:"cost,omitempty"`     // of its jobs, as far as prices are known
+	Datasets    []delivery.Dataset   `json:"datasets,omitempty"` // that it trains with, as they are pinned
 	Steps       []step.Spec          `json:"steps"`              // every need before its giver's users
 }

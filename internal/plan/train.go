@@ -16,16 +16,21 @@ func (pl *planner) train(tests []string) error {
 	if err != nil {
 		return err
 	}
+	datasets, err := pl.datasetParams()
+	if err != nil {
+		return err
+	}
 	data, key := pl.data()
+	pl.plan.Datasets = pl.facts.Datasets
 	pl.addCached(pl.priced(model.Train.On, step.Spec{
 		Name: trainStep, Kind: step.Train, Needs: tests, SkipCache: pl.trigger.Retrain, Timeout: cmp.Or(model.Train.Timeout, trainTimeout),
 		Unkeyed: unkeyed(model.Train.On),
 	}), in, step.TrainParams{
 		Run: model.Train.Run, Dir: model.Train.Dir, Env: model.Train.Env, Data: data, DataDigest: key, Python: model.Train.Python.Params(),
-		Box: pl.boxOf(model.Train.On), On: runnerParams(model.Train.On),
+		Box: pl.boxOf(model.Train.On), On: runnerParams(model.Train.On), DatasetParams: datasets,
 	})
 
-	if err := pl.evaluate(data, key); err != nil {
+	if err := pl.evaluate(data, key, datasets); err != nil {
 		return err
 	}
 	pl.add(step.Spec{
@@ -33,6 +38,15 @@ func (pl *planner) train(tests []string) error {
 		Reason: "registers the model in " + model.Group + " if it is new",
 	}, step.RegisterParams{Group: model.Group, SBOM: pl.project.Sign != nil})
 	return nil
+}
+
+// datasetParams are empty without data in a store.
+func (pl *planner) datasetParams() (step.DatasetParams, error) {
+	if len(pl.facts.Datasets) == 0 {
+		return step.DatasetParams{}, nil
+	}
+	at, err := pl.project.DataLocation()
+	return step.DatasetParams{DataAt: at, Datasets: pl.facts.Datasets}, err
 }
 
 // runnerParams are nil for this machine, whose plans had none before there were others.
@@ -53,7 +67,7 @@ func unkeyed(on *config.Runner) []string {
 
 // evaluate plans the evaluation. The metrics of training depend on nothing but the
 // model.
-func (pl *planner) evaluate(data []string, key delivery.Digest) error {
+func (pl *planner) evaluate(data []string, key delivery.Digest, datasets step.DatasetParams) error {
 	e := pl.project.Model.Evaluate
 	spec := step.Spec{Name: evaluateStep, Kind: step.Evaluate, Needs: []string{trainStep}, Timeout: cmp.Or(e.Timeout, evaluateTimeout)}
 	doubts := EvaluationDoubts(*e, pl.facts.Scripts)
@@ -70,7 +84,7 @@ func (pl *planner) evaluate(data []string, key delivery.Digest) error {
 		return err
 	}
 	pl.addCached(spec, in, step.EvaluateParams{
-		Run: e.Run, Dir: e.Dir, Env: e.Env, Data: data, DataDigest: key, Gates: e.Gates, RowsMetric: e.Rows, Python: e.Python.Params(), Note: doubts.Note, Box: pl.boxOf(e.On),
+		Run: e.Run, Dir: e.Dir, Env: e.Env, Data: data, DataDigest: key, DatasetParams: datasets, Gates: e.Gates, RowsMetric: e.Rows, Python: e.Python.Params(), Note: doubts.Note, Box: pl.boxOf(e.On),
 	}, trainStep)
 	return nil
 }

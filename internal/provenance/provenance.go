@@ -34,10 +34,11 @@ const (
 
 // Names of resolved dependencies.
 const (
-	sourceName = "source"          // the commit
-	dataName   = "data"            // all that training and evaluation read
-	inputsName = "training-inputs" // the training step's files and data
-	baseName   = "base"            // an image that the image is built on
+	sourceName  = "source"          // the commit
+	dataName    = "data"            // all that training and evaluation read
+	datasetName = "dataset"         // what of it was in a store of objects
+	inputsName  = "training-inputs" // the training step's files and data
+	baseName    = "base"            // an image that the image is built on
 )
 
 // Statement is an in-toto statement about its subjects.

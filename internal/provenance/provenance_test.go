@@ -175,6 +175,37 @@ func at(doc any, path string) string {
 	return text
 }
 
+// Data in a store of objects is a dependency with its address, its version and its
+// content, besides the digest of all data.
+func TestModel_Datasets(t *testing.T) {
+	f := modelFacts()
+	f.Lineage.Datasets = []delivery.Dataset{
+		{URI: "s3://retail-ml/a.csv", Digest: digest("6"), Version: "v1", Content: digest("7")},
+		{URI: "s3://retail-ml/train/", Digest: digest("8")},
+	}
+	raw, err := provenance.ModelStatement(f)
+	var predicate provenance.Provenance
+	if err == nil {
+		err = json.Unmarshal(made(t, raw, nil).Predicate, &predicate)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []provenance.ResourceDescriptor
+	for _, d := range predicate.BuildDefinition.ResolvedDependencies {
+		if d.Name == "dataset" {
+			got = append(got, d)
+		}
+	}
+	want := []provenance.ResourceDescriptor{
+		{Name: "dataset", URI: "s3://retail-ml/a.csv", Digest: map[string]string{"sha256": digest("7").Hex()}, Annotations: map[string]any{"pinned": string(digest("6")), "version": "v1"}},
+		{Name: "dataset", URI: "s3://retail-ml/train/", Annotations: map[string]any{"pinned": string(digest("8"))}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || predicate.BuildDefinition.DataDigest() != digest("4") {
+		t.Errorf("dependencies (-want +got):\n%s", diff)
+	}
+}
+
 func TestEquivalent(t *testing.T) {
 	one := image(t, nil)
 	for name, c := range map[string]struct {

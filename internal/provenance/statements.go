@@ -91,6 +91,9 @@ func (f ModelFacts) provenance() (Provenance, error) {
 	if f.Lineage.Data.Valid() {
 		deps = append(deps, ResourceDescriptor{Name: dataName, Digest: digestSet(f.Lineage.Data)})
 	}
+	for _, d := range f.Lineage.Datasets {
+		deps = append(deps, datasetDescriptor(d))
+	}
 	if f.Lineage.Training.Valid() {
 		deps = append(deps, ResourceDescriptor{Name: inputsName, Digest: digestSet(f.Lineage.Training)})
 	}
@@ -110,6 +113,19 @@ func newBuild(kind string, external, internal map[string]any, deps []ResourceDes
 		return out, fmt.Errorf("write the internal parameters: %w", err)
 	}
 	return out, nil
+}
+
+// datasetDescriptor is data of a store of objects as a dependency: by its content, and by
+// what the store was asked for.
+func datasetDescriptor(d delivery.Dataset) ResourceDescriptor {
+	r := ResourceDescriptor{Name: datasetName, URI: d.URI, Annotations: map[string]any{"pinned": string(d.Digest)}}
+	if d.Version != "" {
+		r.Annotations["version"] = d.Version
+	}
+	if d.Content.Valid() {
+		r.Digest = digestSet(d.Content)
+	}
+	return r
 }
 
 // sourceDescriptor is a commit as a dependency. A dirty tree is marked: it is not

@@ -95,6 +95,8 @@ type TrainOutput struct {
 	Inputs  delivery.Digest `json:"inputs,omitempty"`  // of the train step
 	Box     BoxKind         `json:"box,omitempty"`     // that the command ran in; empty: none
 	Image   string          `json:"image,omitempty"`   // that the command ran in, by digest
+
+	Datasets []delivery.Dataset `json:"datasets,omitempty"` // of the data, with their content
 }
 
 // EvaluateOutput is the output of an evaluate step.

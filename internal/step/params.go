@@ -152,8 +152,9 @@ type TrainParams struct {
 	Run        string            `json:"run"`
 	Dir        string            `json:"dir,omitempty"` // relative to the checkout
 	Env        map[string]string `json:"env,omitempty"`
-	Data       []string          `json:"data,omitempty"` // absolute paths
+	Data       []string          `json:"data,omitempty"` // absolute paths, and URIs of Datasets
 	DataDigest delivery.Digest   `json:"data_digest,omitempty"`
+	DatasetParams
 
 	Python *PythonParams `json:"python,omitempty"`
 	Box    BoxKind       `json:"box,omitempty"`
@@ -176,9 +177,10 @@ type EvaluateParams struct {
 	Env        map[string]string `json:"env,omitempty"`
 	Data       []string          `json:"data,omitempty"`
 	DataDigest delivery.Digest   `json:"data_digest,omitempty"`
-	Gates      []string          `json:"gates,omitempty"`
-	RowsMetric string            `json:"rows,omitempty"` // metric that counts evaluated rows; default "rows" when present
-	Note       string            `json:"note,omitempty"` // about where the metrics come from: part of every gate's evidence
+	DatasetParams
+	Gates      []string `json:"gates,omitempty"`
+	RowsMetric string   `json:"rows,omitempty"` // metric that counts evaluated rows; default "rows" when present
+	Note       string   `json:"note,omitempty"` // about where the metrics come from: part of every gate's evidence
 
 	Python *PythonParams `json:"python,omitempty"`
 	Box    BoxKind       `json:"box,omitempty"`

@@ -20,10 +20,14 @@ func BeforeRun(ctx context.Context, h Hasher, data []string, want delivery.Diges
 		return "", fmt.Errorf("read the data: %w", err)
 	}
 	if want.Valid() && d != want {
-		return "", fault.New(fault.Conflict, "the data changed since the plan was made (was %s, is %s)", want.Short(), d.Short()).
-			Hint("run again: a new plan uses the new data")
+		return "", changedSincePlan(want, d)
 	}
 	return d, nil
+}
+
+func changedSincePlan(want, is delivery.Digest) error {
+	return fault.New(fault.Conflict, "the data changed since the plan was made (was %s, is %s)", want.Short(), is.Short()).
+		Hint("run again: a new plan uses the new data")
 }
 
 // AfterRun checks that the data has not changed since the command began to read

@@ -32,6 +32,7 @@ type Step struct {
 	Releases    port.ReleaseStore
 	Models      port.ModelRegistry
 	Hasher      digest.Hasher
+	Datasets    step.Datasets   // nil: no data is in a store of objects
 	Environ     job.EnvironFunc // nil: the process's
 	Clock       step.Clock
 }
@@ -152,15 +153,16 @@ func (s Step) store(ctx context.Context, r step.Request, model, metrics string) 
 // runEvaluation runs the command and returns the path of the metrics that it wrote. A
 // Result is a failure of the command's own.
 func (s Step) runEvaluation(ctx context.Context, r step.Request, w step.EvaluateParams, model step.TrainOutput) (metrics string, failed *step.Result, err error) {
-	before, err := digest.BeforeRun(ctx, s.Hasher, w.Data, w.DataDigest)
+	data, err := digest.Source{Hasher: s.Hasher, Datasets: s.Datasets}.BeforeRun(ctx, r, w.Data, w.DatasetParams, w.DataDigest)
 	if err != nil {
 		return "", nil, err
 	}
+	w.Data = data.Paths
 	checkout, err := r.Checkout(ctx)
 	if err != nil {
 		return "", nil, err
 	}
-	j, err := s.job(r, w, checkout, model, before)
+	j, err := s.job(r, w, checkout, model, data.Digest)
 	if err != nil {
 		return "", nil, err
 	}
@@ -190,7 +192,7 @@ func (s Step) runEvaluation(ctx context.Context, r step.Request, w step.Evaluate
 		res.Hint = hint
 		return "", &res, nil
 	}
-	if err := digest.AfterRun(ctx, s.Hasher, w.Data, before); err != nil {
+	if err := data.AfterRun(ctx); err != nil {
 		if ctx.Err() != nil {
 			return "", nil, err
 		}

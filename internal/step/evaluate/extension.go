@@ -11,7 +11,7 @@ import (
 func Extension(hasher digest.Hasher) extension.Step {
 	return extension.Step{Kind: step.Evaluate, New: func(p extension.Ports) step.Step {
 		return Step{
-			Jobs: p.Jobs, Commands: p.Commands, Deployments: p.Deployments, Releases: p.Releases, Models: p.Models, Hasher: hasher,
+			Jobs: p.Jobs, Commands: p.Commands, Deployments: p.Deployments, Releases: p.Releases, Models: p.Models, Hasher: hasher, Datasets: p.Datasets,
 		}
 	}}
 }

@@ -84,7 +84,7 @@ func (s Step) generateSBOMs(ctx context.Context, r step.Request, files string, m
 func lineage(r step.Request, t step.TrainOutput) delivery.Lineage {
 	return delivery.Lineage{
 		Box:    string(t.Box),
-		Commit: t.Commit, Data: t.Data, Job: t.Job, Run: trainingRun(r, t),
+		Commit: t.Commit, Data: t.Data, Datasets: t.Datasets, Job: t.Job, Run: trainingRun(r, t),
 		Command: t.Command, Training: t.Inputs, Image: t.Image,
 	}
 }

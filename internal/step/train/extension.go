@@ -10,6 +10,6 @@ import (
 // hasher: they read the same data.
 func Extension(hasher digest.Hasher) extension.Step {
 	return extension.Step{Kind: step.Train, New: func(p extension.Ports) step.Step {
-		return Step{Jobs: p.Jobs, JobsOn: p.JobsOn, Commands: p.Commands, Hasher: hasher, Costs: p.Costs, Approvals: p.Approvals}
+		return Step{Jobs: p.Jobs, JobsOn: p.JobsOn, Commands: p.Commands, Hasher: hasher, Datasets: p.Datasets, Costs: p.Costs, Approvals: p.Approvals}
 	}}
 }

@@ -24,6 +24,7 @@ type Step struct {
 	JobsOn   func(step.RunnerParams) (port.Jobs, error)
 	Commands port.Commands // make the Python environment
 	Hasher   digest.Hasher
+	Datasets step.Datasets   // nil: no data is in a store of objects
 	Environ  job.EnvironFunc // nil: the process's
 	Clock    step.Clock
 
@@ -42,10 +43,11 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 		return step.Result{}, err
 	}
 	r.Progress("reading the data")
-	before, err := digest.BeforeRun(ctx, s.Hasher, w.Data, w.DataDigest)
+	data, err := digest.Source{Hasher: s.Hasher, Datasets: s.Datasets}.BeforeRun(ctx, r, w.Data, w.DatasetParams, w.DataDigest)
 	if err != nil {
 		return step.Result{}, err
 	}
+	w.Data = data.Paths
 	checkout, err := r.Checkout(ctx)
 	if err != nil {
 		return step.Result{}, err
@@ -54,7 +56,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	j, err := s.job(jobs, r, w, checkout, before)
+	j, err := s.job(jobs, r, w, checkout, data.Digest)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -92,13 +94,13 @@ func (s Step) conclude(ctx context.Context, r step.Request, w step.TrainParams, 
 	if cause, hint := job.FailureCause(done.Exit, w.Run); cause != "" {
 		return commandFailed(cause, hint, last), nil
 	}
-	if err := digest.AfterRun(ctx, s.Hasher, w.Data, before); err != nil {
+	if err := data.AfterRun(ctx); err != nil {
 		if ctx.Err() != nil {
 			return step.Result{}, err
 		}
 		return step.FailWith(fmt.Errorf("train: %w", err)), nil
 	}
-	return s.store(ctx, r, w, j, done, before)
+	return s.store(ctx, r, w, j, done, data)
 }
 
 func commandFailed(cause, hint, last string) step.Result {
@@ -162,7 +164,7 @@ func (s Step) job(jobs port.Jobs, r step.Request, w step.TrainParams, checkout s
 }
 
 // store keeps the model where it outlives the run.
-func (s Step) store(ctx context.Context, r step.Request, w step.TrainParams, j port.Job, done job.Result, data delivery.Digest) (step.Result, error) {
+func (s Step) store(ctx context.Context, r step.Request, w step.TrainParams, j port.Job, done job.Result, data digest.Data) (step.Result, error) {
 	r.Progress("storing the model")
 	paths, err := done.Paths(modelOutput)
 	if err != nil {
@@ -180,7 +182,7 @@ func (s Step) store(ctx context.Context, r step.Request, w step.TrainParams, j p
 		return step.Result{}, fmt.Errorf("train: store the model: %w", err)
 	}
 	return step.Succeed("model "+files.Short(), step.TrainOutput{
-		Dir: dir, Files: files, Data: data, Job: j.Name, Commit: r.Commit.SHA,
+		Dir: dir, Files: files, Data: data.Digest, Datasets: data.Datasets, Job: j.Name, Commit: r.Commit.SHA,
 		Command: w.Run, Inputs: r.Spec.Inputs, Box: w.Box, Image: done.Image,
 	})
 }

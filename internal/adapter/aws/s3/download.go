@@ -41,7 +41,7 @@ func (c *Client) Download(ctx context.Context, prefix Object, dir string) error 
 				return fault.New(fault.Exhausted, "%s: they are more than %d, or larger than %d MiB", action, maxDownloads, maxDownloadBytes>>20)
 			}
 			at := Object{Bucket: prefix.Bucket, Key: aws.ToString(o.Key)}
-			if err := c.downloadTo(ctx, at, root, strings.TrimPrefix(at.Key, prefix.Key), aws.ToInt64(o.Size)); err != nil {
+			if err := c.downloadTo(ctx, at, root, strings.TrimPrefix(at.Key, prefix.Key), aws.ToInt64(o.Size), ""); err != nil {
 				return err
 			}
 		}
@@ -49,7 +49,9 @@ func (c *Client) Download(ctx context.Context, prefix Object, dir string) error 
 	return nil
 }
 
-func (c *Client) downloadTo(ctx context.Context, o Object, root *os.Root, name string, size int64) error {
+// downloadTo fetches an object of that size. With an ETag, one that has another by now is
+// fault.Conflict.
+func (c *Client) downloadTo(ctx context.Context, o Object, root *os.Root, name string, size int64, etag string) error {
 	action := "fetch " + o.String()
 	if name == "" || strings.HasSuffix(name, "/") {
 		return nil // the folder itself
@@ -57,7 +59,10 @@ func (c *Client) downloadTo(ctx context.Context, o Object, root *os.Root, name s
 	if !filepath.IsLocal(filepath.FromSlash(name)) {
 		return fault.New(fault.Invalid, "%s: its name is outside of the folder", action)
 	}
-	out, err := sdk(c).GetObject(ctx, &s3.GetObjectInput{Bucket: &o.Bucket, Key: &o.Key})
+	out, err := sdk(c).GetObject(ctx, &s3.GetObjectInput{Bucket: &o.Bucket, Key: &o.Key, VersionId: optional(o.Version), IfMatch: optional(etag)})
+	if isThere(err) || etag != "" && isAbsent(err) {
+		return fault.New(fault.Conflict, "%s: it was replaced", action)
+	}
 	if err != nil {
 		return c.explain(ctx, action, o, err)
 	}

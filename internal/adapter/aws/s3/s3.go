@@ -5,7 +5,6 @@ package s3
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -15,7 +14,6 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/slipway-cd/slipway/internal/adapter/aws/session"
-	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -76,34 +74,6 @@ func optional(text string) *string {
 		return nil
 	}
 	return &text
-}
-
-// maxPinned bounds the objects of one input.
-const maxPinned = 100_000
-
-// Pin returns the digest of what lies below a prefix: of the keys, sizes and ETags of its
-// objects. Nothing there is fault.NotFound; more objects than maxPinned are
-// fault.Exhausted.
-func (c *Client) Pin(ctx context.Context, prefix Object) (delivery.Digest, error) {
-	action := "list the objects of " + prefix.String()
-	pages := s3.NewListObjectsV2Paginator(sdk(c), &s3.ListObjectsV2Input{Bucket: &prefix.Bucket, Prefix: &prefix.Key})
-	var lines strings.Builder
-	for n := 0; pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return "", c.explain(ctx, action, prefix, err)
-		}
-		if n += len(page.Contents); n > maxPinned {
-			return "", fault.New(fault.Exhausted, "%s: they are more than %d", action, maxPinned).Hint("put them into archives, or name a smaller prefix")
-		}
-		for _, o := range page.Contents {
-			fmt.Fprintf(&lines, "%q %d %s\n", aws.ToString(o.Key), aws.ToInt64(o.Size), aws.ToString(o.ETag))
-		}
-	}
-	if lines.Len() == 0 {
-		return "", fault.New(fault.NotFound, "%s: none found", action)
-	}
-	return delivery.DigestOf([]byte(lines.String())), nil
 }
 
 // isAbsent goes by the code: a response to HEAD has no body, and so no other code.

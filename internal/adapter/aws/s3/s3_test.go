@@ -120,37 +120,6 @@ func TestClient_Errors(t *testing.T) {
 	}
 }
 
-// Data below a prefix has a digest that changes with any of its objects.
-func TestClient_Pin(t *testing.T) {
-	l, client := newClient(t, extension.AWS{})
-	put := func(key, text string) {
-		if _, err := l.PutObject(bucket, key, []byte(text)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	pin := func() delivery.Digest {
-		d, err := client.Pin(t.Context(), object("data/"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
-	}
-	if _, err := client.Pin(t.Context(), object("data/")); !fault.Is(err, fault.NotFound) {
-		t.Errorf("of nothing: %v", err)
-	}
-	put("data/a", "1")
-	put("other", "1")
-	first := pin()
-	put("data/a", "1")
-	if again := pin(); again != first {
-		t.Error("the same content has another digest")
-	}
-	put("data/a", "2")
-	if again := pin(); again == first {
-		t.Error("other content has the same digest")
-	}
-}
-
 // An archive is fetched in the version that was pinned, and named as its files would be
 // named on this machine.
 func TestClient_Unpack(t *testing.T) {
