@@ -63,7 +63,7 @@ e2e: bin/slipway bin/cosign ## the whole, with kill -9, disk full and two users;
 e2e-aws: bin/slipway bin/aws-opinions ## what works on AWS: the table of docs/aws.md and its tests, with an AWS of the tests' own (root for the cluster)
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] && [ -z "$${KUBECONFIG:-}" ]; then go run ./e2e/cluster/cmd/cluster build; fi
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway $(AWS_OPINIONS) go test -tags e2e $(TEST_FLAGS) -json -count=1 -p 1 -timeout 20m -run "$$(go run ./e2e/cmd/awstable -run)" \
-	  ./e2e ./internal/adapter/aws/... ./internal/adapter/oci ./internal/adapter/kubernetes ./internal/app ./internal/catalog ./internal/cli ./internal/config ./internal/plan ./internal/step/... | go run ./e2e/cmd/awstable
+	  ./e2e ./internal/adapter/aws/... ./internal/adapter/oci ./internal/adapter/kubernetes ./internal/adapter/kubernetes/render ./internal/app ./internal/catalog ./internal/cli ./internal/config ./internal/plan ./internal/provenance ./internal/step/... | go run ./e2e/cmd/awstable
 
 # Where the state is kept: folder, s3, azure, gcs, postgres, or several with commas.
 DRIVER ?= folder,s3
