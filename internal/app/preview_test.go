@@ -107,6 +107,36 @@ func TestPreview_NamesPlaceholders(t *testing.T) {
 	}
 }
 
+// locatedModels is a registry that services load their models from.
+type locatedModels struct{ port.ModelRegistry }
+
+func (locatedModels) Locate(_ context.Context, m delivery.ModelRef) (port.ModelLocation, error) {
+	return port.ModelLocation{Name: "arn:" + m.String(), URL: "s3://" + m.String()}, nil
+}
+
+// TestPreview_Locates: a service that loads its model itself is shown where it will find
+// it, or that this run makes it.
+func TestPreview_Locates(t *testing.T) {
+	m, d := newPreview(t)
+	m.deps.Models = locatedModels{m.deps.Models}
+	unknown := &delivery.ModelRef{Group: "m", Version: 1, Digest: placeholderDigest}
+	for _, tt := range []struct {
+		by    delivery.ModelDelivery
+		model *delivery.ModelRef
+		want  port.ModelLocation
+	}{
+		{delivery.DeliverByEnv, &delivery.ModelRef{Group: "m", Version: 3, Digest: fake.Digest(3)}, port.ModelLocation{Name: "arn:m:3", URL: "s3://m:3"}},
+		{delivery.DeliverByEnv, unknown, port.ModelLocation{Name: string(placeholderDigest), URL: string(placeholderDigest), Version: string(placeholderDigest)}},
+		{delivery.DeliverByInit, &delivery.ModelRef{Group: "m", Version: 3, Digest: fake.Digest(3)}, port.ModelLocation{}},
+		{delivery.DeliverByInit, unknown, port.ModelLocation{}},
+	} {
+		_, err := previewChanges(t, m, planWithDeploy(t, step.DeployParams{ManifestParams: step.ManifestParams{ModelDelivery: tt.by}, Model: tt.model}))
+		if err != nil || d.manifests.Location != tt.want {
+			t.Errorf("%s, %s: rendered with %+v, %v, want %+v", tt.by, tt.model, d.manifests.Location, err, tt.want)
+		}
+	}
+}
+
 // TestPreview_RecordedRelease: a release that is there is shown as it is.
 func TestPreview_RecordedRelease(t *testing.T) {
 	m, d := newPreview(t)

@@ -81,13 +81,13 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	r.Progress("training as job %s", j.Name)
 	last := &job.TailWriter{To: r.Log}
 	done, err := job.Runner{Jobs: jobs}.Run(ctx, j, last)
-	res, err := s.conclude(ctx, r, w, j, done, last.LastLine(), before, err)
+	res, err := s.conclude(ctx, r, w, j, done, last.LastLine(), data, err)
 	res.Cost = job.Cost(r, j, done)
 	return res, err
 }
 
 // conclude is the result of the job, and keeps its model.
-func (s Step) conclude(ctx context.Context, r step.Request, w step.TrainParams, j port.Job, done job.Result, last string, before delivery.Digest, err error) (step.Result, error) {
+func (s Step) conclude(ctx context.Context, r step.Request, w step.TrainParams, j port.Job, done job.Result, last string, data digest.Data, err error) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, fmt.Errorf("train: %w", err)
 	}
