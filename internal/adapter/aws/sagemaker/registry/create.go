@@ -44,7 +44,7 @@ func (r *Registry) add(ctx context.Context, c *client, group string, artifact de
 	if in.ModelMetrics, err = r.metrics(ctx, c, group, metrics); err != nil {
 		return 0, err
 	}
-	pin := ""
+	var pin string
 	if in.InferenceSpecification, pin, err = r.specification(ctx, c, delivery.ModelRef{Group: group, Digest: artifact}, lineage.Image); err != nil {
 		return 0, err
 	}
