@@ -37,6 +37,8 @@ func TestExample_Policies(t *testing.T) {
 		{"ci.json", "sns:Publish", "arn:aws:sns:ap-southeast-1:111122223333:retail-forecast-releases", Allowed},
 		{"ci.json", "sagemaker:CreateTrainingJob", at + "sagemaker:ap-southeast-1:111122223333:training-job/slipway-a", Allowed},
 		{"ci.json", "sagemaker:CreateTrainingJob", at + "sagemaker:ap-southeast-1:111122223333:training-job/other", NotAllowed},
+		{"ci.json", "ecr:DescribeImages", at + "ecr:ap-southeast-1:111122223333:repository/mlops/retail-train", Allowed},
+		{"ci.json", "ecr:PutImage", at + "ecr:ap-southeast-1:111122223333:repository/mlops/retail-train", NotAllowed},
 		{"ci.json", "sagemaker:CreateEndpoint", at + "sagemaker:ap-southeast-1:111122223333:endpoint/slipway-a", NotAllowed},
 		{"ci.json", "sagemaker:UpdateModelPackage", at + "sagemaker:ap-southeast-1:111122223333:model-package/retail-price-sensitivity-models/1", Allowed},
 		{"ci.json", "sagemaker:UpdateModelPackage", at + "sagemaker:ap-southeast-1:111122223333:model-package/other/1", NotAllowed},
