@@ -11,8 +11,7 @@ import (
 
 // findJobs looks up what earlier jobs cost, where those of this project may cost anything.
 func (s *session) findJobs(ctx context.Context, f *plan.Facts, _ delivery.Environment) (err error) {
-	m := s.project.Model
-	if s.deps.Costs == nil || m == nil || m.Train == nil || m.Train.On == nil || len(m.Train.On.Rates) == 0 {
+	if m := s.project.Model; s.deps.Costs == nil || m == nil || !m.IsRemote() {
 		return nil
 	}
 	f.Now = s.app.Clock().UTC()

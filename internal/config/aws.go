@@ -46,6 +46,9 @@ func (d *decoder) resolveAWS() {
 	if m := d.project.Model; m != nil && m.Train != nil {
 		d.resolveRunner("model.train.on", m.Train.On)
 	}
+	if m := d.project.Model; m != nil && m.Evaluate != nil {
+		d.resolveRunner("model.evaluate.on", m.Evaluate.On)
+	}
 	for _, name := range slices.Sorted(maps.Keys(d.project.Environments)) {
 		e := d.project.Environments[name]
 		user, ok := e.Target.Section.(extension.AWSUser)

@@ -46,11 +46,16 @@ func (d *decoder) validateBudget(m *Model) {
 	if !d.isSet(budgetPath+".per_run") && !d.isSet(budgetPath+".per_month") {
 		d.addError(budgetPath, "such as {per_run: 5 USD, per_month: 50 USD}", "%s: set per_run, per_month or both", budgetPath)
 	}
-	if m.Train == nil || !m.Train.isRemote() {
+	if !m.IsRemote() {
 		d.addError(budgetPath, "remove it, or set model.train.on", "%s: not used: the model is not trained elsewhere than on this machine", budgetPath)
 		return
 	}
-	d.checkPrices("model.train.on", *m.Train.On, currency)
+	if m.Train != nil && m.Train.isRemote() {
+		d.checkPrices("model.train.on", *m.Train.On, currency)
+	}
+	if m.Evaluate != nil && m.Evaluate.IsRemote() {
+		d.checkPrices("model.evaluate.on", *m.Evaluate.On, currency)
+	}
 }
 
 // checkPrices reports instances whose price is not known in the budget's currency.

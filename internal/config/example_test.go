@@ -31,7 +31,7 @@ func TestLoad_ExampleAWS(t *testing.T) {
 		t.Errorf("environments %s, repository %s, group %s", names, p.Image.Repository, p.Model.Group)
 	}
 	train := p.Model.Train
-	if p.Environments["dev"].Deploys() || train.RunsWhen() != config.TrainManual || train.On == nil || train.On.Kind != "sagemaker" || !train.IsHeldForPulls() {
+	if p.Environments["dev"].Deploys() || p.Model.TrainsWhen() != config.TrainManual || train.On == nil || train.On.Kind != "sagemaker" || !p.Model.IsHeldForPulls() {
 		t.Errorf("dev deploys, or training is not manual on SageMaker: %+v", train)
 	}
 	if prod := p.Environments["prod"]; len(prod.Alarms) != 2 || !prod.AlarmsFrom.Synthetic {

@@ -120,10 +120,11 @@ func (d *decoder) requireDocker() {
 		if r, err := d.kinds.ModelRegistry(m.Registry.Kind); err == nil && r.ReadsDockerImages {
 			reader = "model.registry: " + string(r.Kind)
 		}
-		if m.Train != nil && m.Train.On != nil {
-			if r, err := d.kinds.JobRunner(m.Train.On.Kind); err == nil && r.DockerImage != nil && d.isOwnImage(r.DockerImage(m.Train.On.Section)) {
-				reader = "model.train.on: " + string(r.Kind)
-			}
+		if m.Train != nil && d.runsOwnImage(m.Train.On) {
+			reader = "model.train.on: " + string(m.Train.On.Kind)
+		}
+		if m.Evaluate != nil && d.runsOwnImage(m.Evaluate.On) {
+			reader = "model.evaluate.on: " + string(m.Evaluate.On.Kind)
 		}
 	}
 	if reader == "" {
@@ -134,6 +135,16 @@ func (d *decoder) requireDocker() {
 	if len(platforms) > 0 && !slices.Contains(platforms, dockerPlatform) {
 		d.addError("image.build.platforms", "add "+dockerPlatform, "image.build.platforms: %s runs images for %s only", reader, dockerPlatform)
 	}
+}
+
+// runsOwnImage reports whether jobs there run in the project's own image, and take it in
+// Docker's format only.
+func (d *decoder) runsOwnImage(on *Runner) bool {
+	if on == nil {
+		return false
+	}
+	r, err := d.kinds.JobRunner(on.Kind)
+	return err == nil && r.DockerImage != nil && d.isOwnImage(r.DockerImage(on.Section))
 }
 
 // isOwnImage reports whether the image is in a repository of the project's, by whatever

@@ -112,7 +112,7 @@ type Train struct {
 	Run     string            `yaml:"run" jsonschema:"required" jsonschema_description:"Shell command. {{.Data}} is the data, {{.Output}} the folder to write the model's files to."`
 	On      *Runner           `yaml:"on" jsonschema_description:"Where the command runs. Default: local."`
 	When    TrainWhen         `yaml:"when" jsonschema:"enum=changed,enum=manual,enum=never" jsonschema_description:"When the model is trained: changed (when an input changed; default on this machine), manual (only with --retrain; default elsewhere) or never. Otherwise the newest approved version is delivered."`
-	Pulls   bool              `yaml:"pull_requests" jsonschema_description:"Whether runs for pull requests may train elsewhere than on this machine, which may cost money. Default false."`
+	Pulls   bool              `yaml:"pull_requests" jsonschema_description:"Whether runs for pull requests may train and evaluate elsewhere than on this machine, which may cost money. Default false."`
 	Env     map[string]string `yaml:"env" jsonschema_description:"Environment variables. ${NAME} in a value is expanded from Slipway's own environment when the step runs."`
 	Dir     string            `yaml:"dir" jsonschema_description:"Folder to run in, relative to this file."`
 	Inputs  []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the model depends on. It is trained again when one of them or the data changes. Default: all files not matched by source.ignore."`
@@ -123,16 +123,25 @@ type Train struct {
 // isRemote reports whether the command runs elsewhere than on this machine.
 func (t Train) isRemote() bool { return t.On != nil && t.On.Remote }
 
-// RunsWhen returns when the model is trained.
-func (t Train) RunsWhen() TrainWhen {
-	if t.When == "" && t.isRemote() {
+// IsRemote reports whether the model is trained or evaluated elsewhere than on this
+// machine, which may cost money.
+func (m Model) IsRemote() bool {
+	return m.Train != nil && m.Train.isRemote() || m.Evaluate != nil && m.Evaluate.IsRemote()
+}
+
+// IsRemote reports whether the command runs elsewhere than on this machine.
+func (e Evaluate) IsRemote() bool { return e.On != nil && e.On.Remote }
+
+// TrainsWhen returns when the model is trained, and evaluated.
+func (m Model) TrainsWhen() TrainWhen {
+	if m.Train.When == "" && m.IsRemote() {
 		return TrainManual
 	}
-	return cmp.Or(t.When, TrainChanged)
+	return cmp.Or(m.Train.When, TrainChanged)
 }
 
 // IsHeldForPulls reports whether a pull request may not train.
-func (t Train) IsHeldForPulls() bool { return t.isRemote() && !t.Pulls }
+func (m Model) IsHeldForPulls() bool { return m.IsRemote() && !m.Train.Pulls }
 
 // TrainWhen is when a model is trained.
 type TrainWhen string
@@ -149,7 +158,7 @@ type Evaluate struct {
 	Run     string            `yaml:"run" unless:"from" jsonschema_description:"Shell command, unless from is set. {{.Data}} is the data, {{.Model}} the folder with the model's files, {{.Metrics}} the JSON file to write metrics to."`
 	From    string            `yaml:"from" jsonschema:"enum=train" jsonschema_description:"train: the metrics are a file that training wrote to its output folder. Instead of run."`
 	Metrics string            `yaml:"metrics" jsonschema_description:"With from: that file, relative to the output folder. Default metrics.json."`
-	On      *Runner           `yaml:"on" jsonschema_description:"Where the command runs. Default: local."`
+	On      *Runner           `yaml:"on" jsonschema_description:"Where the command runs. Default: local, wherever the model was trained."`
 	Env     map[string]string `yaml:"env" jsonschema_description:"Environment variables. ${NAME} in a value is expanded from Slipway's own environment when the step runs."`
 	Dir     string            `yaml:"dir" jsonschema_description:"Folder to run in, relative to this file."`
 	Inputs  []string          `yaml:"inputs" jsonschema_description:"Globs of the files that the metrics depend on. Default: all files not matched by source.ignore."`

@@ -117,8 +117,8 @@ func (d *decoder) validateModel(m *Model, env func(string) (string, bool)) {
 		}
 	}
 	if m.Evaluate != nil {
-		if on := m.Evaluate.On; on != nil && on.Remote {
-			d.addError("model.evaluate.on", "remove it: the model is fetched from where it was trained", "model.evaluate.on: evaluation runs on this machine only")
+		if m.Evaluate.IsRemote() {
+			d.validateEvaluationElsewhere(*m.Evaluate)
 		}
 		d.validateEvaluate(*m.Evaluate, data)
 	}
@@ -130,6 +130,16 @@ func (d *decoder) validateModel(m *Model, env func(string) (string, bool)) {
 		d.addError("model.evaluate", "add model.train, or remove model.evaluate to deliver the newest approved version", "model.evaluate: requires model.train")
 	case m.Train == nil && len(m.Data) > 0:
 		d.addError("model.data", "remove it, or add model.train", "model.data: not used without model.train")
+	}
+}
+
+// validateEvaluationElsewhere refuses what an evaluation on other machines has no use for.
+func (d *decoder) validateEvaluationElsewhere(e Evaluate) {
+	if e.Python != nil {
+		d.addError("model.evaluate.python", "install the packages in the image, or in the command", "model.evaluate.python: not used with on: %s, where the image brings its own Python", e.On.Kind)
+	}
+	if r, err := d.kinds.JobRunner(e.On.Kind); err == nil {
+		d.rejectKeys("model.evaluate.on."+string(e.On.Kind), r.TrainingOnly, "only used by training")
 	}
 }
 

@@ -43,6 +43,8 @@ type JobRunner struct {
 	// nil: what jobs cost is not known. PriceKey is the section's key with the prices.
 	Rates    func(section any) []delivery.Rate
 	PriceKey string
+	// TrainingOnly are keys of the section that evaluation has no use for.
+	TrainingOnly []string
 
 	New      func(h Host, section any) (port.Jobs, error)
 	Commands []Command

@@ -69,7 +69,7 @@ func unkeyed(on *config.Runner) []string {
 // model.
 func (pl *planner) evaluate(data []string, key delivery.Digest, datasets step.DatasetParams) error {
 	e := pl.project.Model.Evaluate
-	spec := step.Spec{Name: evaluateStep, Kind: step.Evaluate, Needs: []string{trainStep}, Timeout: cmp.Or(e.Timeout, evaluateTimeout)}
+	spec := step.Spec{Name: evaluateStep, Kind: step.Evaluate, Needs: []string{trainStep}, Timeout: cmp.Or(e.Timeout, evaluateTimeout), Unkeyed: unkeyed(e.On)}
 	doubts := EvaluationDoubts(*e, pl.facts.Scripts)
 	pl.plan.Warnings = append(pl.plan.Warnings, doubts.Warnings()...)
 	if e.From == config.FromTraining {
@@ -83,8 +83,8 @@ func (pl *planner) evaluate(data []string, key delivery.Digest, datasets step.Da
 	if err != nil {
 		return err
 	}
-	pl.addCached(spec, in, step.EvaluateParams{
-		Run: e.Run, Dir: e.Dir, Env: e.Env, Data: data, DataDigest: key, DatasetParams: datasets, Gates: e.Gates, RowsMetric: e.Rows, Python: e.Python.Params(), Note: doubts.Note, Box: pl.boxOf(e.On),
+	pl.addCached(pl.priced(e.On, spec), in, step.EvaluateParams{
+		On: runnerParams(e.On), Run: e.Run, Dir: e.Dir, Env: e.Env, Data: data, DataDigest: key, DatasetParams: datasets, Gates: e.Gates, RowsMetric: e.Rows, Python: e.Python.Params(), Note: doubts.Note, Box: pl.boxOf(e.On),
 	}, trainStep)
 	return nil
 }

@@ -16,20 +16,20 @@ func (pl *planner) holdTraining() error {
 	if !pl.trains() {
 		return nil
 	}
-	train := pl.project.Model.Train
-	when := train.RunsWhen()
-	isPull := pl.trigger.Event == PullRequestEvent && train.IsHeldForPulls()
+	m := pl.project.Model
+	when := m.TrainsWhen()
+	isPull := pl.trigger.Event == PullRequestEvent && m.IsHeldForPulls()
 	if when != config.TrainNever && !isPull && (when == config.TrainChanged || pl.trigger.Retrain) {
 		return nil
 	}
 	if when != config.TrainNever {
-		trained, err := pl.isTrained()
-		if err != nil || trained {
+		made, err := pl.isMade()
+		if err != nil || made {
 			return err
 		}
 		note := "training inputs changed; not retrained (when: manual)"
 		if isPull {
-			note = fmt.Sprintf("pull requests do not train on %s", train.On.Kind)
+			note = "pull requests do not " + elsewhere(*m)
 		}
 		pl.notes = append(pl.notes, note)
 	}
@@ -39,11 +39,24 @@ func (pl *planner) holdTraining() error {
 	return nil
 }
 
-// isTrained reports whether training from the inputs of this commit has a cached result.
-func (pl *planner) isTrained() (bool, error) {
+// elsewhere names what runs on other machines: "train on kubernetes".
+func elsewhere(m config.Model) string {
+	if m.Train.On != nil && m.Train.On.Remote {
+		return fmt.Sprintf("train on %s", m.Train.On.Kind)
+	}
+	return fmt.Sprintf("evaluate on %s", m.Evaluate.On.Kind)
+}
+
+// isMade reports whether training from the inputs of this commit has a cached result, and
+// evaluation, too, where that runs elsewhere.
+func (pl *planner) isMade() (bool, error) {
 	probe := planner{project: pl.project, trigger: pl.trigger, facts: pl.facts, env: pl.env, plan: pl.plan, cachedOutputs: map[string]json.RawMessage{}}
 	if err := probe.train(nil); err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(probe.plan.Steps, func(s step.Spec) bool { return s.Kind == step.Train && s.Action == step.ActionCached }), nil
+	isCached := func(kind step.Kind) bool {
+		return slices.ContainsFunc(probe.plan.Steps, func(s step.Spec) bool { return s.Kind == kind && s.Action == step.ActionCached })
+	}
+	e := pl.project.Model.Evaluate
+	return isCached(step.Train) && (e == nil || !e.IsRemote() || isCached(step.Evaluate)), nil
 }

@@ -184,6 +184,7 @@ type EvaluateParams struct {
 
 	Python *PythonParams `json:"python,omitempty"`
 	Box    BoxKind       `json:"box,omitempty"`
+	On     *RunnerParams `json:"on,omitempty"` // nil: this machine
 }
 
 // RegisterParams configures a register step.

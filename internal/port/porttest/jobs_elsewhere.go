@@ -16,22 +16,31 @@ import (
 
 // TestJobsElsewhere holds an adapter to port.Jobs, for one that runs them on other
 // machines: a command has copies of its inputs, what it writes to its outputs is fetched
-// when it has ended, and its log may have lines that begin with "slipway: ". fresh is as
-// in TestJobs.
+// when it has ended, and its log may have lines that begin with "slipway: ". Training
+// writes a model, and evaluation metrics: an adapter may run them in different ways. fresh
+// is as in TestJobs.
 func TestJobsElsewhere(t *testing.T, fresh func(t *testing.T) (open func() port.Jobs)) {
-	t.Run("runs once", func(t *testing.T) { testRunsOnceElsewhere(t, fresh(t)) })
-	t.Run("mounts", func(t *testing.T) { testMountsElsewhere(t, fresh(t)()) })
-	t.Run("log", func(t *testing.T) { testLogElsewhere(t, fresh(t)()) })
-	t.Run("another content", func(t *testing.T) { testAnotherContent(t, fresh(t)) })
+	t.Run("training", func(t *testing.T) { elsewhere{"model"}.test(t, fresh) })
+	t.Run("evaluation", func(t *testing.T) { elsewhere{"metrics"}.test(t, fresh) })
 	t.Run("unknown", func(t *testing.T) { testUnknownJob(t, fresh(t)()) })
-	t.Run("stop", func(t *testing.T) { testStopElsewhere(t, fresh(t)) })
-	t.Run("timeout", func(t *testing.T) { testTimeoutElsewhere(t, fresh(t)()) })
 	t.Run("hostile names", func(t *testing.T) { testJobNames(t, fresh(t)()) })
 	t.Run("refuses", func(t *testing.T) { testBadJobs(t, fresh(t)()) })
 }
 
-// jobElsewhere runs in a checkout, and writes a model; {{model}} in run is its folder.
-func jobElsewhere(t *testing.T, j port.Jobs, run string) port.Job {
+// elsewhere is the suite for jobs with that output.
+type elsewhere struct{ output string }
+
+func (e elsewhere) test(t *testing.T, fresh func(t *testing.T) (open func() port.Jobs)) {
+	t.Run("runs once", func(t *testing.T) { e.testRunsOnce(t, fresh(t)) })
+	t.Run("mounts", func(t *testing.T) { e.testMounts(t, fresh(t)()) })
+	t.Run("log", func(t *testing.T) { e.testLog(t, fresh(t)()) })
+	t.Run("another content", func(t *testing.T) { e.testAnotherContent(t, fresh(t)) })
+	t.Run("stop", func(t *testing.T) { e.testStop(t, fresh(t)) })
+	t.Run("timeout", func(t *testing.T) { e.testTimeout(t, fresh(t)()) })
+}
+
+// job runs in a checkout, and writes its output; {{output}} in run is its folder.
+func (e elsewhere) job(t *testing.T, j port.Jobs, run string) port.Job {
 	t.Helper()
 	root := t.TempDir()
 	checkout := filepath.Join(root, "checkout")
@@ -42,16 +51,16 @@ func jobElsewhere(t *testing.T, j port.Jobs, run string) port.Job {
 		t.Fatal(err)
 	}
 	job := port.Job{
-		Name:    "20261124-101502-k3f9-model.train-1",
+		Name:    "20261124-101502-k3f9-" + e.output + ".train-1",
 		Command: port.Command{Dir: filepath.Join(checkout, "ml"), Env: []string{"GREETING=it's me"}, Timeout: time.Hour},
 		Inputs:  map[string]port.Artifact{"checkout": port.FileArtifact("", checkout)},
-		Outputs: map[string]string{"model": port.FileURI(filepath.Join(root, "out", "model"))},
+		Outputs: map[string]string{e.output: port.FileURI(filepath.Join(root, "out", e.output))},
 	}
 	mounts, err := j.Mounts(job)
-	if err != nil || len(mounts["model"]) != 1 {
+	if err != nil || len(mounts[e.output]) != 1 {
 		t.Fatalf("mounts %q, %v", mounts, err)
 	}
-	job.Command.Run = strings.ReplaceAll(run, "{{model}}", "'"+mounts["model"][0]+"'")
+	job.Command.Run = strings.ReplaceAll(run, "{{output}}", "'"+mounts[e.output][0]+"'")
 	return job
 }
 
@@ -65,9 +74,9 @@ func ownLines(log string) (lines []string) {
 	return lines
 }
 
-func outputFile(t *testing.T, job port.Job, name string) string {
+func (e elsewhere) outputFile(t *testing.T, job port.Job, name string) string {
 	t.Helper()
-	dir, err := port.FilePath(job.Outputs["model"])
+	dir, err := port.FilePath(job.Outputs[e.output])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,8 +87,8 @@ func outputFile(t *testing.T, job port.Job, name string) string {
 	return string(text)
 }
 
-func testRunsOnceElsewhere(t *testing.T, open func() port.Jobs) {
-	job := jobElsewhere(t, open(), `echo said; echo more >&2; cat "a b.txt" > {{model}}/m; echo "$GREETING" >> {{model}}/m`)
+func (e elsewhere) testRunsOnce(t *testing.T, open func() port.Jobs) {
+	job := e.job(t, open(), `echo said; echo more >&2; cat "a b.txt" > {{output}}/m; echo "$GREETING" >> {{output}}/m`)
 	handles := make([]port.JobHandle, 4)
 	var wait sync.WaitGroup
 	for i := range handles {
@@ -104,12 +113,12 @@ func testRunsOnceElsewhere(t *testing.T, open func() port.Jobs) {
 	if diff := cmp.Diff([]string{"more", "said"}, sortedLines(JobLog(t, last, h, 0))); diff != "" {
 		t.Errorf("it ran another number of times than one (-want +got):\n%s", diff)
 	}
-	if text := outputFile(t, job, "m"); text != "of the checkout\nit's me\n" {
+	if text := e.outputFile(t, job, "m"); text != "of the checkout\nit's me\n" {
 		t.Errorf("output %q", text)
 	}
 	again := open()
 	submit(t, again, job)
-	if s := AwaitJob(t, again, h); s.Exit.Code != 0 || outputFile(t, job, "m") == "" {
+	if s := AwaitJob(t, again, h); s.Exit.Code != 0 || e.outputFile(t, job, "m") == "" {
 		t.Errorf("found again after its end: %+v", s)
 	}
 	if err := again.Stop(t.Context(), h); err != nil {
@@ -125,8 +134,8 @@ func sortedLines(log string) []string {
 	return lines
 }
 
-func testMountsElsewhere(t *testing.T, j port.Jobs) {
-	job := jobElsewhere(t, j, "")
+func (e elsewhere) testMounts(t *testing.T, j port.Jobs) {
+	job := e.job(t, j, "")
 	dir := filepath.Join(t.TempDir(), "data of it")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -146,7 +155,7 @@ func testMountsElsewhere(t *testing.T, j port.Jobs) {
 	for i, m := range mounts["data"] {
 		mounts["data"][i] = "'" + strings.ReplaceAll(m, "'", `'\''`) + "'"
 	}
-	job.Command.Run = "cat " + strings.Join(mounts["data"], " ") + " > '" + mounts["model"][0] + "/m'; exit 4"
+	job.Command.Run = "cat " + strings.Join(mounts["data"], " ") + " > '" + mounts[e.output][0] + "/m'; exit 4"
 	h := submit(t, j, job)
 	if s := AwaitJob(t, j, h); s.Exit != (port.Exit{Code: 4}) || s.Reason != "" {
 		t.Errorf("ended with %+v, reason %q; want exit code 4 and no reason", s.Exit, s.Reason)
@@ -154,7 +163,7 @@ func testMountsElsewhere(t *testing.T, j port.Jobs) {
 	job.Command.Run, job.Name = strings.TrimSuffix(job.Command.Run, "; exit 4"), job.Name+"-again"
 	h = submit(t, j, job)
 	AwaitJob(t, j, h)
-	if text := outputFile(t, job, "m"); text != "b 1.csv\nit's.csv\n" {
+	if text := e.outputFile(t, job, "m"); text != "b 1.csv\nit's.csv\n" {
 		t.Errorf("it read %q: the inputs in the order of their URIs were wanted", text)
 	}
 	job.Inputs["data"] = port.Artifact{URIs: []string{"teapot://data"}}
@@ -163,8 +172,8 @@ func testMountsElsewhere(t *testing.T, j port.Jobs) {
 	}
 }
 
-func testLogElsewhere(t *testing.T, j port.Jobs) {
-	job := jobElsewhere(t, j, "echo one; sleep 300")
+func (e elsewhere) testLog(t *testing.T, j port.Jobs) {
+	job := e.job(t, j, "echo one; sleep 300")
 	h := submit(t, j, job)
 	Await(t, "the log has the first line", func() bool {
 		_, err := j.Poll(t.Context(), h)
@@ -182,17 +191,17 @@ func testLogElsewhere(t *testing.T, j port.Jobs) {
 	}
 }
 
-func testAnotherContent(t *testing.T, open func() port.Jobs) {
-	job := jobElsewhere(t, open(), "touch {{model}}/m")
+func (e elsewhere) testAnotherContent(t *testing.T, open func() port.Jobs) {
+	job := e.job(t, open(), "touch {{output}}/m")
 	submit(t, open(), job)
 	job.Command.Run += "; echo other"
 	_, err := open().Submit(t.Context(), job)
 	wantFault(t, "submit under the same name", err, fault.Conflict)
 }
 
-func testStopElsewhere(t *testing.T, open func() port.Jobs) {
+func (e elsewhere) testStop(t *testing.T, open func() port.Jobs) {
 	j := open()
-	job := jobElsewhere(t, j, "sleep 300 & echo started; wait; echo late")
+	job := e.job(t, j, "sleep 300 & echo started; wait; echo late")
 	h := submit(t, j, job)
 	Await(t, "the job runs", func() bool {
 		_, err := j.Poll(t.Context(), h)
@@ -209,8 +218,8 @@ func testStopElsewhere(t *testing.T, open func() port.Jobs) {
 	}
 }
 
-func testTimeoutElsewhere(t *testing.T, j port.Jobs) {
-	job := jobElsewhere(t, j, "sleep 300")
+func (e elsewhere) testTimeout(t *testing.T, j port.Jobs) {
+	job := e.job(t, j, "sleep 300")
 	job.Command.Timeout = 200 * time.Millisecond
 	h := submit(t, j, job)
 	if s := AwaitJob(t, j, h); !s.Exit.TimedOut || s.Reason == "" {

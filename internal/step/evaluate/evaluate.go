@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 
 	"github.com/slipway-cd/slipway/internal/atomicfile"
@@ -18,7 +17,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/digest"
 	"github.com/slipway-cd/slipway/internal/step/job"
-	"github.com/slipway-cd/slipway/internal/step/venv"
 )
 
 // metricsFile is where the command writes.
@@ -26,7 +24,8 @@ const metricsFile = "metrics.json"
 
 // Step evaluates.
 type Step struct {
-	Jobs        port.Jobs
+	Jobs        port.Jobs // of this machine
+	JobsOn      func(step.RunnerParams) (port.Jobs, error)
 	Commands    port.Commands // make the Python environment
 	Deployments port.DeploymentStore
 	Releases    port.ReleaseStore
@@ -35,6 +34,9 @@ type Step struct {
 	Datasets    step.Datasets   // nil: no data is in a store of objects
 	Environ     job.EnvironFunc // nil: the process's
 	Clock       step.Clock
+
+	Costs     port.CostLedger    // what other jobs cost
+	Approvals port.ApprovalStore // of an evaluation above the budget
 }
 
 var _ step.CacheValidator = Step{}
@@ -42,6 +44,14 @@ var _ step.CacheValidator = Step{}
 // Run evaluates the model that the train step made. Its output is
 // step.EvaluateOutput.
 func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
+	var cost *delivery.JobCost
+	res, err := s.evaluate(ctx, r, func(c *delivery.JobCost) { cost = c })
+	res.Cost = cost
+	return res, err
+}
+
+// evaluate calls paid with what the job cost, if there is one.
+func (s Step) evaluate(ctx context.Context, r step.Request, paid func(*delivery.JobCost)) (step.Result, error) {
 	w, err := step.ParamsOf[step.EvaluateParams](r.Spec)
 	if err != nil {
 		return step.Result{}, err
@@ -57,7 +67,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if w.Box, err = job.BoxHere(ctx, s.Commands, r, w.Box); err != nil {
 		return step.Result{}, err
 	}
-	path, failed, err := s.evaluation(ctx, r, w, model)
+	path, failed, err := s.evaluation(ctx, r, w, model, paid)
 	if err != nil || failed != nil {
 		return resultOrZero(failed), err
 	}
@@ -107,9 +117,9 @@ func (s Step) trainedModel(ctx context.Context, r step.Request) (step.TrainOutpu
 
 // evaluation returns the path of the metrics: the file that training wrote, or what
 // the command writes.
-func (s Step) evaluation(ctx context.Context, r step.Request, w step.EvaluateParams, model step.TrainOutput) (metrics string, failed *step.Result, err error) {
+func (s Step) evaluation(ctx context.Context, r step.Request, w step.EvaluateParams, model step.TrainOutput, paid func(*delivery.JobCost)) (metrics string, failed *step.Result, err error) {
 	if w.File == "" {
-		return s.runEvaluation(ctx, r, w, model)
+		return s.runEvaluation(ctx, r, w, model, paid)
 	}
 	if !filepath.IsLocal(filepath.FromSlash(w.File)) {
 		return "", nil, fault.New(fault.Invalid, "evaluate: %q is outside the model's folder", w.File)
@@ -148,98 +158,6 @@ func (s Step) store(ctx context.Context, r step.Request, model, metrics string) 
 	}
 	dir, _, err := digest.Store(ctx, from, filepath.Join(r.ArtifactsDir, "models"))
 	return dir, err
-}
-
-// runEvaluation runs the command and returns the path of the metrics that it wrote. A
-// Result is a failure of the command's own.
-func (s Step) runEvaluation(ctx context.Context, r step.Request, w step.EvaluateParams, model step.TrainOutput) (metrics string, failed *step.Result, err error) {
-	data, err := digest.Source{Hasher: s.Hasher, Datasets: s.Datasets}.BeforeRun(ctx, r, w.Data, w.DatasetParams, w.DataDigest)
-	if err != nil {
-		return "", nil, err
-	}
-	w.Data = data.Paths
-	checkout, err := r.Checkout(ctx)
-	if err != nil {
-		return "", nil, err
-	}
-	j, err := s.job(r, w, checkout, model, data.Digest)
-	if err != nil {
-		return "", nil, err
-	}
-	if j.Command.Box, err = job.InBox(ctx, r, w.Box, checkout, append(slices.Clone(w.Data), model.Dir)...); err != nil {
-		return "", nil, err
-	}
-	python, err := venv.Manager{Commands: s.Commands, Clock: s.Clock}.Ensure(ctx, r, venv.Spec{Python: w.Python, Checkout: checkout, Environ: j.Command.Env, Box: j.Command.Box})
-	if err != nil && venv.IsFinal(ctx, err) {
-		res := step.FailWith(fmt.Errorf("evaluate: %w", err))
-		return "", &res, nil
-	}
-	if err != nil {
-		return "", nil, fmt.Errorf("evaluate: %w", err)
-	}
-	j.Command.Env, j.Command.Box = python.Environ(j.Command.Env), python.InBox(j.Command.Box)
-	r.Progress("evaluating as job %s", j.Name)
-	last := &job.TailWriter{To: r.Log}
-	done, err := job.Runner{Jobs: s.Jobs}.Run(ctx, j, last)
-	if err != nil {
-		return "", nil, fmt.Errorf("evaluate: %w", err)
-	}
-	if cause, hint := job.FailureCause(done.Exit, w.Run); cause != "" {
-		if line := last.LastLine(); line != "" {
-			cause += "; last line of output: " + line
-		}
-		res := step.Fail("%s", cause)
-		res.Hint = hint
-		return "", &res, nil
-	}
-	if err := data.AfterRun(ctx); err != nil {
-		if ctx.Err() != nil {
-			return "", nil, err
-		}
-		res := step.FailWith(fmt.Errorf("evaluate: %w", err))
-		return "", &res, nil
-	}
-	paths, err := done.Paths(metricsOutput)
-	if err != nil {
-		return "", nil, fmt.Errorf("evaluate: %w", err)
-	}
-	return filepath.Join(paths[0], metricsFile), nil, nil
-}
-
-// The names of the job's inputs and outputs.
-const (
-	dataInput     = "data"
-	modelInput    = "model"
-	metricsOutput = "metrics"
-)
-
-func (s Step) job(r step.Request, w step.EvaluateParams, checkout string, model step.TrainOutput, data delivery.Digest) (port.Job, error) {
-	j := port.Job{
-		Name: job.Name(r),
-		Inputs: map[string]port.Artifact{
-			dataInput: port.FileArtifact(data, w.Data...), modelInput: port.FileArtifact(model.Files, model.Dir),
-		},
-		Outputs: map[string]string{metricsOutput: port.FileURI(job.OutputDir(r))},
-	}
-	mounts, err := s.Jobs.Mounts(j)
-	if err != nil {
-		return j, err
-	}
-	inputs, dir, metrics := job.QuoteAll(mounts[dataInput]), mounts[modelInput][0], filepath.Join(mounts[metricsOutput][0], metricsFile)
-	run, err := job.Render(w.Run, job.Vars{"Data": inputs, "Model": job.Quote(dir), "Metrics": job.Quote(metrics)})
-	if err != nil {
-		return j, err
-	}
-	env, err := job.BuildEnv(s.Environ, w.Env, map[string]string{
-		"SLIPWAY_DATA": inputs, "SLIPWAY_MODEL": dir, "SLIPWAY_METRICS": metrics,
-		"SLIPWAY_RUN": string(r.Run), "SLIPWAY_COMMIT": r.Commit.SHA,
-	})
-	if err != nil {
-		return j, err
-	}
-	workDir, err := job.Dir(checkout, w.Dir)
-	j.Command = port.Command{Run: run, Dir: workDir, Env: env, Timeout: r.Spec.Timeout.D()}
-	return j, err
 }
 
 // Revalidate accepts cached metrics if the model still exists, and evaluates the

@@ -11,7 +11,8 @@ import (
 func Extension(hasher digest.Hasher) extension.Step {
 	return extension.Step{Kind: step.Evaluate, New: func(p extension.Ports) step.Step {
 		return Step{
-			Jobs: p.Jobs, Commands: p.Commands, Deployments: p.Deployments, Releases: p.Releases, Models: p.Models, Hasher: hasher, Datasets: p.Datasets,
+			Jobs: p.Jobs, JobsOn: p.JobsOn, Commands: p.Commands, Deployments: p.Deployments, Releases: p.Releases, Models: p.Models, Hasher: hasher, Datasets: p.Datasets,
+			Costs: p.Costs, Approvals: p.Approvals,
 		}
 	}}
 }

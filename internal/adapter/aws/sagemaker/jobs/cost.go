@@ -24,11 +24,7 @@ func rates(s *Section) []delivery.Rate {
 func (l look) used(now time.Time) *delivery.JobUsage {
 	billed := time.Duration(l.billable) * time.Second
 	if billed == 0 && !l.begun.IsZero() {
-		end := l.ended
-		if end.IsZero() {
-			end = now
-		}
-		billed = max(end.Sub(l.begun).Round(time.Second), time.Second)
+		billed = max(l.ranFor(now).Round(time.Second), time.Second)
 	}
 	return &delivery.JobUsage{Instance: l.instance, Count: int(l.count), Billed: delivery.Duration(billed)}
 }

@@ -29,7 +29,7 @@ func Extension() extension.JobRunner {
 	section.Patterns = map[string]string{"role": rolePattern, "assume": rolePattern, "bucket": bucketPattern, "prefix": prefixPattern, "image": imagePattern}
 	return extension.JobRunner{
 		Kind: "sagemaker", Description: "A job of Amazon SageMaker.", Example: "sagemaker: {role: ..., image: ..., instances: [ml.m5.xlarge], bucket: ...}",
-		Section: section, Remote: true, PriceKey: "price",
+		Section: section, Remote: true, PriceKey: "price", TrainingOnly: []string{"spot", "checkpoint", "max_wait", "max_pending", "keep_alive", "metrics"},
 		DockerImage: func(section any) string {
 			s, ok := section.(*Section)
 			if !ok {

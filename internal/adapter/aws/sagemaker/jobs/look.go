@@ -38,6 +38,9 @@ const (
 	stopped    = "Stopped"
 )
 
+// maxRuntimeExceeded is the secondary state of a job that was stopped for that.
+const maxRuntimeExceeded = "MaxRuntimeExceeded"
+
 func (l look) isOver() bool { return l.status != inProgress }
 
 // look asks for a job. One that does not exist is no error.
@@ -47,7 +50,7 @@ func (j *Jobs) look(ctx context.Context, c *connection, name string, f form) (lo
 	if f.training {
 		l, err = lookAtTraining(ctx, c, name)
 	} else {
-		l, err = lookAtProcessing(ctx, c, name)
+		l, err = lookAtProcessing(ctx, c, name, j.clock())
 	}
 	if isAbsent(err) {
 		return look{}, nil
@@ -94,7 +97,7 @@ func lookAtTraining(ctx context.Context, c *connection, name string) (look, erro
 	return l, nil
 }
 
-func lookAtProcessing(ctx context.Context, c *connection, name string) (look, error) {
+func lookAtProcessing(ctx context.Context, c *connection, name string, now time.Time) (look, error) {
 	out, err := jobsOf(c).DescribeProcessingJob(ctx, &sagemaker.DescribeProcessingJobInput{ProcessingJobName: &name})
 	if err != nil {
 		return look{}, err
@@ -106,8 +109,22 @@ func lookAtProcessing(ctx context.Context, c *connection, name string) (look, er
 	if a := out.AppSpecification; a != nil {
 		l.image = aws.ToString(a.ImageUri)
 	}
+	if s := out.StoppingCondition; s != nil && l.ranFor(now) >= time.Duration(aws.ToInt32(s.MaxRuntimeInSeconds))*time.Second && (l.status == stopping || l.status == stopped) {
+		l.secondary = maxRuntimeExceeded // a processing job does not say why it was stopped
+	}
 	if r := out.ProcessingResources; r != nil && r.ClusterConfig != nil {
 		l.instance, l.count = string(r.ClusterConfig.InstanceType), aws.ToInt32(r.ClusterConfig.InstanceCount)
 	}
 	return l, nil
+}
+
+// ranFor is for how long a job has had its instances.
+func (l look) ranFor(now time.Time) time.Duration {
+	switch {
+	case l.begun.IsZero():
+		return 0
+	case l.ended.IsZero():
+		return now.Sub(l.begun)
+	}
+	return l.ended.Sub(l.begun)
 }

@@ -92,7 +92,7 @@ func (j *Jobs) pollNow(ctx context.Context, c *connection, own *localJob, name s
 func (j *Jobs) state(ctx context.Context, c *connection, own *localJob, name string, f form, l look) (port.JobState, error) {
 	state := port.JobState{Found: true, Image: byDigest(l.image)}
 	switch {
-	case l.status == inProgress, l.status == stopping && l.secondary == "MaxRuntimeExceeded":
+	case l.status == inProgress, l.status == stopping && l.secondary == maxRuntimeExceeded:
 		own.log.note("%s", strings.TrimSuffix("SageMaker: "+l.status+", "+l.secondary, ", "))
 		return state, nil
 	case l.status == failed && strings.Contains(l.reason, "CapacityError"):
@@ -113,7 +113,7 @@ func (j *Jobs) state(ctx context.Context, c *connection, own *localJob, name str
 		return state, nil
 	case l.status == failed:
 		return port.JobState{Usage: state.Usage}, j.infrastructure(name, l)
-	case l.secondary == "MaxRuntimeExceeded", l.secondary == "MaxWaitTimeExceeded":
+	case l.secondary == maxRuntimeExceeded, l.secondary == "MaxWaitTimeExceeded":
 		state.Exit, state.Reason = port.Exit{Code: 128 + 15, TimedOut: true}, "timed out: "+l.secondary
 		return state, nil
 	}
@@ -182,7 +182,9 @@ func (j *Jobs) fetch(ctx context.Context, c *connection, f form, l look, name, o
 		}
 		_, err = c.objects.Unpack(ctx, at, partial)
 	} else {
-		err = c.objects.Download(ctx, j.object("jobs/"+name+"/output", output+"/"), partial)
+		folder := j.object("jobs/"+name+"/output", output)
+		folder.Key += "/" // "metrics" is also where "metrics2" begins
+		err = c.objects.Download(ctx, folder, partial)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", act, err)
