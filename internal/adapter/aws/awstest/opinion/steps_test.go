@@ -72,10 +72,10 @@ var steps = []step{
 	{"replacing an object", withObjects(func(ctx context.Context, c *s3.Client) error {
 		return c.Replace(ctx, object("a/b c"), strings.NewReader("123"), 3, s3.Encryption{})
 	})},
-	{"listing objects", withObjects(func(ctx context.Context, c *s3.Client) error {
-		_, err := c.Pin(ctx, object("a/"))
+	{"listing objects", func(ctx context.Context, w *world) error {
+		_, err := s3.NewDatasets(w.at(), w.options()).Pin(ctx, object("a/").String())
 		return err
-	})},
+	}},
 	{inParts, withObjects(func(ctx context.Context, c *s3.Client) error {
 		_, err := c.Create(ctx, object("parts"), zeros{}, largeObject, s3.Encryption{})
 		return err
