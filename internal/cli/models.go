@@ -117,7 +117,7 @@ func (c *Command) printModel(m app.ModelDetails) {
 	c.printTable("DECIDED STATUS BY WHY", rows)
 }
 
-// formatDataset says what data was pinned, and by what.
+// formatDataset returns what data was pinned, and by what.
 func formatDataset(d delivery.Dataset) string {
 	text := fmt.Sprintf("%s (%s, %d bytes", d.URI, count(d.Objects, "object"), d.Size)
 	if d.Version != "" {
