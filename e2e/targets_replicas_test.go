@@ -10,8 +10,10 @@ import (
 	"time"
 )
 
-// bounds is an autoscaler that only keeps its minimum, whatever the load.
-var bounds = strings.Replace(autoscaler, "averageUtilization: 50", "averageUtilization: 100000", 1)
+// bounds is an autoscaler that only raises to its minimum, whatever the load, and never
+// scales down: the numbers that the tests see change by releases alone.
+var bounds = strings.NewReplacer("averageUtilization: 50", "averageUtilization: 100000",
+	"scaleDown: {stabilizationWindowSeconds: 600}", "scaleDown: {selectPolicy: Disabled}").Replace(autoscaler)
 
 // silent is the manifests of a release that leaves the number of pods to an autoscaler.
 func silent(greeting string) string {
