@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,8 +31,37 @@ type Log struct {
 	Previous                  bool // of the container's instance before this one
 }
 
-// LogTail returns the last lines of a container, oldest first.
+// LogTail returns the last lines of a container, oldest first. Of an instance that the
+// kubelet has removed meanwhile, as it does with those of a crash loop, it returns those
+// of the other one; none if both are gone.
 func (c *Client) LogTail(ctx context.Context, l Log, lines int) ([]string, error) {
+	other := l
+	other.Previous = !l.Previous
+	out, err := c.readLog(ctx, l, lines)
+	for _, next := range []Log{other, l} { // the first may be another instance by now
+		if err != nil || !isRemoved(out) {
+			return out, err
+		}
+		if again, err := c.readLog(ctx, next, lines); err == nil {
+			out = again // the other one may never have been
+		} else if ctx.Err() != nil {
+			return nil, err
+		}
+	}
+	if isRemoved(out) {
+		return nil, nil
+	}
+	return out, err
+}
+
+// isRemoved reports whether the lines are the kubelet's word that there is no log: it
+// says so in a response without an error. Source: GetContainerLogs in
+// k8s.io/kubernetes/pkg/kubelet/kuberuntime.
+func isRemoved(lines []string) bool {
+	return len(lines) == 1 && strings.HasPrefix(lines[0], "unable to retrieve container logs for ")
+}
+
+func (c *Client) readLog(ctx context.Context, l Log, lines int) ([]string, error) {
 	query := url.Values{"container": {l.Container}, "tailLines": {strconv.Itoa(lines)}, "limitBytes": {strconv.Itoa(maxLog)}}
 	if l.Previous {
 		query.Set("previous", "true")
