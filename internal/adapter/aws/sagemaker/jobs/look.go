@@ -109,13 +109,22 @@ func lookAtProcessing(ctx context.Context, c *connection, name string, now time.
 	if a := out.AppSpecification; a != nil {
 		l.image = aws.ToString(a.ImageUri)
 	}
-	if s := out.StoppingCondition; s != nil && l.ranFor(now) >= time.Duration(aws.ToInt32(s.MaxRuntimeInSeconds))*time.Second && (l.status == stopping || l.status == stopped) {
+	if s := out.StoppingCondition; s != nil && (l.status == stopping || l.status == stopped) && l.ranAll(time.Duration(aws.ToInt32(s.MaxRuntimeInSeconds))*time.Second, now) {
 		l.secondary = maxRuntimeExceeded // a processing job does not say why it was stopped
 	}
 	if r := out.ProcessingResources; r != nil && r.ClusterConfig != nil {
 		l.instance, l.count = string(r.ClusterConfig.InstanceType), aws.ToInt32(r.ClusterConfig.InstanceCount)
 	}
 	return l, nil
+}
+
+// maxClockSkew is how much this machine's clock may be behind AWS's.
+const maxClockSkew = 5 * time.Second
+
+// ranAll reports whether a job has had all its time, as far as the clocks tell: AWS rounds
+// its times, and while a job is stopping, its end is this machine's time.
+func (l look) ranAll(limit time.Duration, now time.Time) bool {
+	return l.ranFor(now) >= limit-min(maxClockSkew, limit/10)
 }
 
 // ranFor is for how long a job has had its instances.

@@ -74,7 +74,7 @@ func TestJobs_Processing(t *testing.T) {
 // A processing job does not say why it was stopped: one that ran for all the time that it
 // had timed out, and another was stopped by somebody.
 func TestLook_ProcessingTimedOut(t *testing.T) {
-	for stopAfter, want := range map[time.Duration]bool{time.Hour: true, 10 * time.Minute: false} {
+	for stopAfter, want := range map[time.Duration]bool{time.Hour: true, time.Hour - 2*time.Second: true, 10 * time.Minute: false} {
 		l := newLab(t)
 		l.section.MaxRuntime = delivery.Duration(time.Hour)
 		l.SetLife(func(awstest.Job) awstest.Life { return awstest.Life{Lasts: 3 * time.Hour} })
