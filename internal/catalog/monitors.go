@@ -13,74 +13,77 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// monitors makes a client for each place once: it keeps its credentials.
+// clients makes a client for each place once, as it keeps its credentials and knows what
+// exists there. Safe for concurrent use.
+type clients[P comparable, C any] struct {
+	mu   sync.Mutex
+	made map[P]C
+}
+
+func (c *clients[P, C]) at(place P, create func() (C, error)) (C, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known, ok := c.made[place]; ok {
+		return known, nil
+	}
+	made, err := create()
+	if err != nil {
+		return made, err
+	}
+	if c.made == nil {
+		c.made = map[P]C{}
+	}
+	c.made[place] = made
+	return made, nil
+}
+
+// monitors finds alarms and metrics.
 type monitors struct {
 	options session.Options
-
-	mu   sync.Mutex
-	made map[delivery.Location]*cloudwatch.Client
+	clients clients[delivery.Location, *cloudwatch.Client]
 }
 
 // find is a step.Monitors.
 func (m *monitors) find(at delivery.Location) (port.Alarms, port.Meter, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if c := m.made[at]; c != nil {
-		return c, c, nil
-	}
-	var where extension.Monitoring
-	if err := at.Decode(&where); err != nil {
+	c, err := m.clients.at(at, func() (*cloudwatch.Client, error) {
+		var where extension.Monitoring
+		err := at.Decode(&where)
+		return cloudwatch.New(where.AWS, where.Namespace, m.options), err
+	})
+	if err != nil {
 		return nil, nil, err
 	}
-	if m.made == nil {
-		m.made = map[delivery.Location]*cloudwatch.Client{}
-	}
-	c := cloudwatch.New(where.AWS, where.Namespace, m.options)
-	m.made[at] = c
 	return c, c, nil
 }
 
-// datasets makes a client for each place once: it keeps its credentials.
+// datasets finds training data in a store of objects.
 type datasets struct {
 	options session.Options
-
-	mu   sync.Mutex
-	made map[delivery.Location]*s3.Datasets
+	clients clients[delivery.Location, *s3.Datasets]
 }
 
 // find is a step.Datasets.
 func (d *datasets) find(at delivery.Location) (port.Datasets, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if known := d.made[at]; known != nil {
-		return known, nil
-	}
-	var where extension.AWS
-	if err := at.Decode(&where); err != nil {
+	c, err := d.clients.at(at, func() (*s3.Datasets, error) {
+		var where extension.AWS
+		err := at.Decode(&where)
+		return s3.NewDatasets(where, d.options), err
+	})
+	if err != nil {
 		return nil, err
 	}
-	if d.made == nil {
-		d.made = map[delivery.Location]*s3.Datasets{}
-	}
-	d.made[at] = s3.NewDatasets(where, d.options)
-	return d.made[at], nil
+	return c, nil
 }
 
-// logStreams makes the streams of a place once, as they know what exists there.
+// logStreams finds the streams of a group.
 func logStreams() app.LogStreams {
-	var mu sync.Mutex
 	type place struct {
 		at    extension.AWS
 		group string
 	}
-	made := map[place]*cloudwatchlogs.Streams{}
+	var made clients[place, *cloudwatchlogs.Streams]
 	return func(at extension.AWS, group string) port.LogStreams {
-		mu.Lock()
-		defer mu.Unlock()
-		p := place{at, group}
-		if made[p] == nil {
-			made[p] = cloudwatchlogs.New(at, group, session.Options{})
-		}
-		return made[p]
+		c, _ := made.at(place{at, group}, func() (*cloudwatchlogs.Streams, error) { return cloudwatchlogs.New(at, group, session.Options{}), nil }) // it can't fail
+		return c
 	}
 }

@@ -150,10 +150,7 @@ func (d *decoder) runsOwnImage(on *Runner) bool {
 // isOwnImage reports whether the image is in a repository of the project's, by whatever
 // tag or digest.
 func (d *decoder) isOwnImage(image string) bool {
-	repository, _, _ := strings.Cut(image, "@")
-	if colon := strings.LastIndex(repository, ":"); colon > strings.LastIndex(repository, "/") {
-		repository = repository[:colon]
-	}
+	repository := delivery.RepositoryOf(image)
 	if repository == d.project.Image.Repository {
 		return true
 	}

@@ -103,6 +103,11 @@ func (a Actor) IsIn(list []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return name != "" && slices.Contains(list, name) })
 }
 
+// IsInAll reports whether the actor is in every list.
+func (a Actor) IsInAll(lists [][]string) bool {
+	return !slices.ContainsFunc(lists, func(list []string) bool { return !a.IsIn(list) })
+}
+
 // MarshalJSON writes the unknown fields, too.
 func (a Actor) MarshalJSON() ([]byte, error) {
 	type plain Actor

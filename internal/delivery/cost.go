@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Money is an amount in one currency; the zero value is none.
@@ -69,6 +70,11 @@ type Rate struct {
 	Price    Money    `json:"price,omitzero"`  // of one for an hour; none: not known
 	Limit    Duration `json:"limit,omitempty"` // for which the job runs at most; 0: the step's timeout
 	Kept     Duration `json:"kept,omitempty"`  // for which the instances are paid after its end, at most
+}
+
+// Cost is what the instances cost for a time, with that for which they are kept after it.
+func (r Rate) Cost(d time.Duration) Money {
+	return Money{Amount: r.Price.Amount * (d + r.Kept.D()).Hours() * float64(max(r.Count, 1)), Currency: r.Price.Currency}
 }
 
 // CostEstimate is what a job will cost, before it is begun.

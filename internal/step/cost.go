@@ -39,7 +39,7 @@ func estimateOf(r delivery.Rate, earlier []delivery.JobUsage) (delivery.Money, s
 	if median, n := medianOf(r, earlier); n >= minEarlierJobs {
 		d, how, basis = median, "about", fmt.Sprintf("the median of %d earlier jobs is %s", n, delivery.Duration(median).Short())
 	}
-	amount, what := inCents(costOf(r, d), func(x float64) float64 { return math.Ceil(x - 1e-6) }), r.Instance
+	amount, what := inCents(r.Cost(d), func(x float64) float64 { return math.Ceil(x - 1e-6) }), r.Instance
 	if r.Count > 1 {
 		what = fmt.Sprintf("%d x %s", r.Count, r.Instance)
 	}
@@ -75,17 +75,12 @@ func CostOf(e *delivery.CostEstimate, u delivery.JobUsage) *delivery.Money {
 			if r.Count = u.Count; u.Billed == 0 { // it got none
 				r.Count, r.Kept = 0, 0
 			}
-			m := costOf(r, u.Billed.D())
+			m := r.Cost(u.Billed.D())
 			m.Amount = math.Round(m.Amount*1e4) / 1e4
 			return &m
 		}
 	}
 	return nil
-}
-
-// costOf is what the instances cost for a time.
-func costOf(r delivery.Rate, d time.Duration) delivery.Money {
-	return delivery.Money{Amount: r.Price.Amount * (d + r.Kept.D()).Hours() * float64(max(r.Count, 1)), Currency: r.Price.Currency}
 }
 
 // inCents rounds to hundredths of the currency.

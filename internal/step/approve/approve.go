@@ -205,7 +205,7 @@ func (s Step) deployDecision(ctx context.Context, r step.Request, w step.Approve
 		if given.Subject != subject || given.By.IsZero() || !given.IsAbout(r.Commit.SHA, r.PlanDigest) || slices.ContainsFunc(counted, given.By.Same) {
 			continue
 		}
-		listed := mayApprove(given.By, w.Approvers)
+		listed := given.By.IsInAll(w.Approvers)
 		if listed {
 			counted = append(counted, given.By)
 		}
@@ -232,11 +232,6 @@ func (s Step) deployDecision(ctx context.Context, r step.Request, w step.Approve
 	}
 	a.Verdict, a.Evidence = delivery.Passed, fmt.Sprintf("deployment to %s approved by %s", r.Environment, joinNames(approvers))
 	return a, approvers, nil
-}
-
-// mayApprove reports whether an actor is in every list.
-func mayApprove(by delivery.Actor, lists [][]string) bool {
-	return !slices.ContainsFunc(lists, func(list []string) bool { return !by.IsIn(list) })
 }
 
 func joinNames(actors []delivery.Actor) string {

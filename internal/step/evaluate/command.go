@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
-	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/step"
 	"github.com/slipway-cd/slipway/internal/step/digest"
@@ -27,7 +26,7 @@ func (s Step) runEvaluation(ctx context.Context, r step.Request, w step.Evaluate
 	if err != nil {
 		return "", nil, err
 	}
-	jobs, err := s.jobs(w.On)
+	jobs, err := job.RunnerOn(w.On, s.Jobs, s.JobsOn)
 	if err != nil {
 		return "", nil, err
 	}
@@ -49,12 +48,7 @@ func (s Step) runEvaluation(ctx context.Context, r step.Request, w step.Evaluate
 	if err != nil {
 		return "", nil, fmt.Errorf("evaluate: %w", err)
 	}
-	if cause, hint := job.FailureCause(done.Exit, w.Run); cause != "" {
-		if line := last.LastLine(); line != "" {
-			cause += "; last line of output: " + line
-		}
-		res := step.Fail("%s", cause)
-		res.Hint = hint
+	if res, failed := job.CommandFailed(done.Exit, w.Run, last.LastLine()); failed {
 		return "", &res, nil
 	}
 	if err := data.AfterRun(ctx); err != nil {
@@ -95,17 +89,6 @@ const (
 	checkoutInput = "checkout"
 	metricsOutput = "metrics"
 )
-
-// jobs returns where the command runs.
-func (s Step) jobs(on *step.RunnerParams) (port.Jobs, error) {
-	if on == nil {
-		return s.Jobs, nil
-	}
-	if s.JobsOn == nil {
-		return nil, fault.New(fault.Internal, "evaluate on %s: no such job runner is wired", on.Kind)
-	}
-	return s.JobsOn(*on)
-}
 
 func (s Step) job(jobs port.Jobs, r step.Request, w step.EvaluateParams, checkout string, model step.TrainOutput, data delivery.Digest) (port.Job, error) {
 	remote := w.On != nil && w.On.Remote

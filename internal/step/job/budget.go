@@ -101,7 +101,7 @@ func (b Budget) decision(ctx context.Context, r step.Request, above string) (res
 		case a.Subject != port.ApproveBudget || a.By.IsZero() || !a.IsAbout(r.Commit.SHA, r.PlanDigest):
 		case !a.Approved:
 			return step.Fail("%s, and %s rejected it%s", above, a.By.Title(), suffix(a.Reason)), true, nil
-		case !mayApprove(a.By, r.Spec.Budget.Approvers):
+		case !a.By.IsInAll(r.Spec.Budget.Approvers):
 			res.Cause += ", not counting the approval of " + a.By.Title() + ", which the policy does not list"
 		default:
 			r.Notice("%s, and %s approved it%s", above, a.By.Title(), suffix(a.Reason))
@@ -109,11 +109,6 @@ func (b Budget) decision(ctx context.Context, r step.Request, above string) (res
 		}
 	}
 	return res, true, nil
-}
-
-// mayApprove reports whether an actor is in every list.
-func mayApprove(by delivery.Actor, lists [][]string) bool {
-	return !slices.ContainsFunc(lists, func(list []string) bool { return !by.IsIn(list) })
 }
 
 func suffix(reason string) string {

@@ -43,6 +43,18 @@ func OutputDir(r step.Request) string {
 	return filepath.Join(r.WorkDir, "output-"+strconv.Itoa(r.Attempt))
 }
 
+// RunnerOn returns what runs the commands of a step: what find returns, or here if the
+// step names none.
+func RunnerOn(on *step.RunnerParams, here port.Jobs, find func(step.RunnerParams) (port.Jobs, error)) (port.Jobs, error) {
+	if on == nil {
+		return here, nil
+	}
+	if find == nil {
+		return nil, fault.New(fault.Internal, "run jobs on %s: no such job runner is wired", on.Kind)
+	}
+	return find(*on)
+}
+
 // Result is how a job ended.
 type Result struct {
 	Exit    port.Exit

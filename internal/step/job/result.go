@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/step"
 )
 
 // FailureCause returns why a command that ended with e has failed, or "" if it
@@ -27,6 +28,21 @@ func FailureCause(e port.Exit, command string) (cause, hint string) {
 		return fmt.Sprintf("the command was terminated by signal %d", e.Code-128), ""
 	}
 	return fmt.Sprintf("the command failed (exit %d)", e.Code), ""
+}
+
+// CommandFailed returns the result of a step whose command has failed, with the last line
+// of its output. failed is false if it has not.
+func CommandFailed(e port.Exit, command, last string) (res step.Result, failed bool) {
+	cause, hint := FailureCause(e, command)
+	if cause == "" {
+		return step.Result{}, false
+	}
+	if last != "" {
+		cause += "; last line of output: " + last
+	}
+	res = step.Fail("%s", cause)
+	res.Hint = hint
+	return res, true
 }
 
 func firstLine(s string) string {

@@ -52,7 +52,7 @@ func (s Step) Run(ctx context.Context, r step.Request) (step.Result, error) {
 	if err != nil {
 		return step.Result{}, err
 	}
-	jobs, err := s.jobs(w.On)
+	jobs, err := job.RunnerOn(w.On, s.Jobs, s.JobsOn)
 	if err != nil {
 		return step.Result{}, err
 	}
@@ -91,8 +91,8 @@ func (s Step) conclude(ctx context.Context, r step.Request, w step.TrainParams, 
 	if err != nil {
 		return step.Result{}, fmt.Errorf("train: %w", err)
 	}
-	if cause, hint := job.FailureCause(done.Exit, w.Run); cause != "" {
-		return commandFailed(cause, hint, last), nil
+	if res, failed := job.CommandFailed(done.Exit, w.Run, last); failed {
+		return res, nil
 	}
 	if err := data.AfterRun(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -103,32 +103,12 @@ func (s Step) conclude(ctx context.Context, r step.Request, w step.TrainParams, 
 	return s.store(ctx, r, w, j, done, data)
 }
 
-func commandFailed(cause, hint, last string) step.Result {
-	if last != "" {
-		cause += "; last line of output: " + last
-	}
-	res := step.Fail("%s", cause)
-	res.Hint = hint
-	return res
-}
-
 // The names of the job's inputs and outputs.
 const (
 	dataInput     = "data"
 	checkoutInput = "checkout"
 	modelOutput   = "model"
 )
-
-// jobs returns where the command runs.
-func (s Step) jobs(on *step.RunnerParams) (port.Jobs, error) {
-	if on == nil {
-		return s.Jobs, nil
-	}
-	if s.JobsOn == nil {
-		return nil, fault.New(fault.Internal, "train on %s: no such job runner is wired", on.Kind)
-	}
-	return s.JobsOn(*on)
-}
 
 func (s Step) job(jobs port.Jobs, r step.Request, w step.TrainParams, checkout string, data delivery.Digest) (port.Job, error) {
 	j := port.Job{

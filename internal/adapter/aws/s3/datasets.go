@@ -97,7 +97,7 @@ func isPrefix(o Object) bool { return o.Key == "" || strings.HasSuffix(o.Key, "/
 // pinnedObject pins an object by its version, or by its ETag in a bucket without versions.
 func pinnedObject(d delivery.Dataset, i Info) delivery.Dataset {
 	pin := "etag:" + i.ETag
-	if i.Version != "" && i.Version != "null" {
+	if i.HasVersion() {
 		d.Version, pin = i.Version, "version:"+i.Version
 	}
 	d.Objects, d.Size = 1, i.Size

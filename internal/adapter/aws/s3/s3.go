@@ -45,6 +45,10 @@ type Info struct {
 	ETag   string
 }
 
+// HasVersion reports whether the bucket keeps versions of the object. One from before it
+// did is "null", and can be overwritten.
+func (i Info) HasVersion() bool { return i.Version != "" && i.Version != "null" }
+
 // Client reads and writes objects. It is safe for concurrent use.
 type Client struct {
 	session *session.Session

@@ -36,5 +36,6 @@ func (j *Jobs) usage(u delivery.JobUsage) string {
 	if !ok {
 		return text + "; cost unknown: on.sagemaker.price has no " + u.Instance
 	}
-	return fmt.Sprintf("%s, about %.2f %s", text, price.Amount*u.Billed.D().Hours()*float64(max(u.Count, 1)), price.Currency)
+	cost := delivery.Rate{Count: u.Count, Price: price}.Cost(u.Billed.D())
+	return fmt.Sprintf("%s, about %.2f %s", text, cost.Amount, cost.Currency)
 }

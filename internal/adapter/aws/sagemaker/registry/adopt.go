@@ -117,15 +117,11 @@ func (r *Registry) fetch(ctx context.Context, c *client, ref delivery.ModelRef, 
 // pinOf names an object's content as S3 does: by its version, or in a bucket without
 // versions by its ETag.
 func pinOf(i s3.Info) string {
-	if hasVersion(i) {
+	if i.HasVersion() {
 		return "version:" + i.Version
 	}
 	return "etag:" + strings.Trim(i.ETag, `"`)
 }
-
-// hasVersion reports whether the bucket keeps versions. Those from before it did are
-// "null", and can be overwritten.
-func hasVersion(i s3.Info) bool { return i.Version != "" && i.Version != "null" }
 
 // adoptMetrics returns the digest of the metrics that a version came with.
 func (c *client) adoptMetrics(ctx context.Context, source *types.MetricsSource) (delivery.Digest, error) {

@@ -34,7 +34,7 @@ func (r *Registry) Locate(ctx context.Context, ref delivery.ModelRef) (port.Mode
 		return port.ModelLocation{}, err
 	}
 	l := port.ModelLocation{Name: e.arn, URL: e.archive}
-	if hasVersion(info) {
+	if info.HasVersion() {
 		l.Version = info.Version
 	} else {
 		l.ETag = strings.Trim(info.ETag, `"`)
