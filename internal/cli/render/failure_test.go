@@ -39,8 +39,8 @@ func TestLines_TellsOnce(t *testing.T) {
     | loading
     | no database
     -> look
-– not run        verify, watch
 ✔ rollback.deploy   1.0s  r-0 is deployed in prod again
+– not run        verify, watch
 ↩ rolled_back  deploy failed
 `},
 		{"step that names itself", []event.Event{

@@ -25,7 +25,7 @@ type Lines struct {
 }
 
 // Emit writes the event's line, if it has one. Steps that were not run share a line,
-// which is written before the next one.
+// which is written before the run's last one: what runs beside them ends at any time.
 func (l *Lines) Emit(e event.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -38,7 +38,9 @@ func (l *Lines) Emit(e event.Event) {
 	if text == "" {
 		return
 	}
-	l.flush()
+	if e.Kind == event.RunFinished {
+		l.flush()
+	}
 	fmt.Fprintln(l.W, text)
 }
 
