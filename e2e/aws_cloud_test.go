@@ -1,4 +1,4 @@
-//go:build e2e && linux
+//go:build e2e
 
 package e2e
 
@@ -13,6 +13,14 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/aws/awstest"
 )
 
+// What examples/retail-aws names.
+const (
+	awsTopic    = "retail-forecast-releases"
+	awsGroup    = "retail-price-sensitivity-models"
+	awsBucket   = "retail-forecast-" + awstest.Account
+	awsTraining = "mlops/retail-train" // repository of the image that trains
+)
+
 // awsLab is an AWS of the test's own. The program reaches it by AWS's real host names,
 // through a proxy and a CA of the test.
 type awsLab struct {
@@ -23,9 +31,9 @@ type awsLab struct {
 }
 
 // startAWS makes an AWS the project's, and no other network.
-func (p *project) startAWS() *awsLab {
+func (p *project) startAWS(c awstest.Config) *awsLab {
 	p.t.Helper()
-	cloud, err := awstest.New(awstest.Config{})
+	cloud, err := awstest.New(c)
 	p.must(err)
 	server, err := cloud.Serve()
 	p.must(err)

@@ -25,10 +25,6 @@ import (
 const (
 	awsRepository = "mlops/retail-api"
 	awsCluster    = "mlops-retail-cluster"
-	awsTopic      = "retail-forecast-releases"
-	awsGroup      = "retail-price-sensitivity-models"
-	awsBucket     = "retail-forecast-" + awstest.Account
-	awsTraining   = "mlops/retail-train" // repository of the image that trains
 )
 
 // awsProject is the example for AWS, with a namespace of the real cluster behind its EKS.
@@ -49,7 +45,7 @@ func newAWSProject(t *testing.T) *awsProject {
 	a := &awsProject{clusterProject: newNamespace(t, p)}
 	a.trim()
 	p.runTool("go", "list", "-deps", "./...") // fetches modules, while the network is still there
-	a.awsLab = p.startAWS()
+	a.awsLab = p.startAWS(awstest.Config{})
 	a.serveECR()
 	a.serveEKS()
 	a.serveSageMaker()

@@ -11,8 +11,6 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -64,19 +62,11 @@ func newTrainingProject(t *testing.T, rng *rand.Rand) *trainingProject {
 	t.Helper()
 	p := &trainingProject{project: newTinyProject(t), rng: rng, script: &jobScript{victim: make(chan *started, 1)}}
 	p.write("slipway.yaml", trainingConfig)
-	cloud, err := awstest.New(awstest.Config{Jobs: p.script.now})
-	p.must(err)
-	p.cloud = cloud
-	server, err := cloud.Serve()
-	p.must(err)
-	t.Cleanup(func() { _ = server.Close() })
-	ca := filepath.Join(p.base, "aws-ca.pem")
-	p.must(os.WriteFile(ca, server.CA, 0o644))
-	user := cloud.AddUser("slipway")
-	p.env = append(p.env, server.Env(ca)...)
-	p.env = append(p.env, "AWS_ACCESS_KEY_ID="+user.AccessKey, "AWS_SECRET_ACCESS_KEY="+user.SecretKey, "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_CONFIG_FILE=/dev/null")
-	cloud.AddBucket(awstest.Bucket{Name: modelBucket})
-	cloud.Inject(p.script.onCall)
+	l := p.startAWS(awstest.Config{Jobs: p.script.now})
+	l.become(l.cloud.AddUser("slipway"))
+	p.cloud = l.cloud
+	p.cloud.AddBucket(awstest.Bucket{Name: modelBucket})
+	p.cloud.Inject(p.script.onCall)
 	return p
 }
 

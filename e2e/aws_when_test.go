@@ -21,7 +21,7 @@ const ciEvents = 20
 func newAWSTinyProject(t *testing.T) (*project, *awsLab) {
 	t.Helper()
 	p := newTinyProject(t)
-	l := p.startAWS()
+	l := p.startAWS(awstest.Config{})
 	l.serveSageMaker()
 	l.become(l.cloud.AddUser("ci"))
 	p.edit("slipway.yaml", "source: {", fmt.Sprintf("aws: {account: %q, region: %s}\nsource: {", awstest.Account, awstest.Region))
