@@ -1,6 +1,10 @@
 package account
 
-import "time"
+import (
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/delivery"
+)
 
 // Kind is a kind of resource in an account, or in the cluster that belongs to it.
 type Kind string
@@ -32,6 +36,9 @@ type Resource struct {
 	Shared bool
 	Data   bool   // it holds what can't be made again: destroyed with --data only
 	Why    string // a clause, for people: "images of releases"
+	// Environment is the one that it is of, the value of the tag slipway:environment;
+	// empty: it is of the project as a whole.
+	Environment delivery.Environment
 }
 
 // Spec is how a resource is to be, one of the types below. Two are compared field by
