@@ -53,7 +53,8 @@ type Jobs interface {
 	// end of the stream is not the end of the job. Nothing printed there yet, and an
 	// unknown job, are an empty stream.
 	Log(ctx context.Context, h JobHandle, offset int64) (io.ReadCloser, error)
-	// Stop ends the job and all its processes. Stopping an unknown or ended one does
-	// nothing.
+	// Stop ends the job and all its processes: from then on it is Done with the Reason
+	// "stopped", for as long as one that ended by itself is known. Stopping an unknown or
+	// ended one does nothing.
 	Stop(ctx context.Context, h JobHandle) error
 }

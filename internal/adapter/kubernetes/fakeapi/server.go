@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
@@ -105,7 +106,10 @@ func (s *Server) Respond(req *http.Request) (int, any) {
 			return failure(http.StatusConflict, metav1.StatusReasonAlreadyExists, path)
 		}
 		return http.StatusCreated, s.put(path, o)
-	case http.MethodPatch: // apply
+	case http.MethodPatch: // apply, or merge
+		if req.Header.Get("Content-Type") == string(types.MergePatchType) {
+			return s.merge(path, req)
+		}
 		o := readObject(s.t, req)
 		if v := o.GetResourceVersion(); v != "" && (!ok || v != existing.GetResourceVersion()) {
 			return failure(http.StatusConflict, metav1.StatusReasonConflict, path)

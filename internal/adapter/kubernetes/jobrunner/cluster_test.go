@@ -21,6 +21,7 @@ import (
 	"github.com/slipway-cd/slipway/e2e/imageserver"
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/port/porttest"
 )
 
 // registryVariable makes the test's own program a registry in the cluster's network.
@@ -47,7 +48,7 @@ type trainingCluster struct {
 
 func startCluster(t *testing.T) *trainingCluster {
 	t.Helper()
-	k := &trainingCluster{t: t, namespace: fmt.Sprintf("train-%08x", rand.Uint32())}
+	k := &trainingCluster{t: t}
 	if path := os.Getenv("KUBECONFIG"); path != "" {
 		k.cluster = cluster.Existing(path)
 	} else {
@@ -62,6 +63,13 @@ func startCluster(t *testing.T) *trainingCluster {
 		t.Cleanup(func() { _ = k.cluster.Stop() })
 	}
 	k.serveImage()
+	return k.newNamespace(t)
+}
+
+// newNamespace is the cluster with another namespace.
+func (k *trainingCluster) newNamespace(t *testing.T) *trainingCluster {
+	t.Helper()
+	k = &trainingCluster{t: t, cluster: k.cluster, image: k.image, namespace: fmt.Sprintf("train-%08x", rand.Uint32())}
 	k.kubectl("create", "namespace", k.namespace)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -207,21 +215,12 @@ func TestCluster(t *testing.T) {
 		j, job := k.open(t, Section{}), named(t, "echo on; sleep 600")
 		h := submitted(t, j, job)
 		await(t, j, h, "prints", func(port.JobState) bool { return logOf(t, j, h) == "on\n" })
-		name, _ := objectName(h)
-		for range 2 {
-			if err := j.Stop(t.Context(), h); err != nil {
-				t.Fatal(err)
-			}
+		if err := j.Stop(t.Context(), h); err != nil {
+			t.Fatal(err)
 		}
-		await(t, j, h, "gone", func(s port.JobState) bool { return !s.Found || s.Done })
-		for end := time.Now().Add(time.Minute); ; time.Sleep(500 * time.Millisecond) {
-			left := k.kubectl("-n", k.namespace, "get", "jobs,pods", "-l", jobLabel+"="+name, "-o", "name")
-			if strings.TrimSpace(left) == "" {
-				break
-			}
-			if time.Now().After(end) {
-				t.Fatalf("left after Stop: %s", left)
-			}
+		k.requireEnded(t, h)
+		if s, err := k.open(t, Section{}).Poll(t.Context(), h); err != nil || !s.Done || s.Reason != "stopped" {
+			t.Errorf("without its pod: %+v, %v, want it stopped", s, err)
 		}
 	})
 	for name, c := range map[string]struct {
@@ -241,57 +240,27 @@ func TestCluster(t *testing.T) {
 			}
 		})
 	}
-	t.Run("unknown", func(t *testing.T) {
-		j := k.open(t, Section{})
-		if s, err := j.Poll(t.Context(), "unknown"); err != nil || s.Found {
-			t.Errorf("state = %+v, error = %v, want not found", s, err)
-		}
+	t.Run("conformance", func(t *testing.T) {
+		porttest.TestJobsElsewhere(t, func(t *testing.T) func() port.Jobs {
+			own := k.newNamespace(t)
+			return func() port.Jobs { return own.open(t, Section{}) }
+		})
 	})
 }
 
-// testTrains hands a job over from process to process: while the pod starts, while the
-// command runs, and when it has ended. There is one Job, and its outputs are complete.
-func (k *trainingCluster) testTrains(t *testing.T, job port.Job) {
-	first := k.open(t, Section{})
-	h := submitted(t, first, job)
+// requireEnded wants the pods of a job to go within a minute, and its Job to stay, failed:
+// the cluster removes it with those that have finished.
+func (k *trainingCluster) requireEnded(t *testing.T, h port.JobHandle) {
+	t.Helper()
 	name, _ := objectName(h)
-	uid := func() string {
-		return k.kubectl("-n", k.namespace, "get", "job", name, "-o", "jsonpath={.metadata.uid}")
-	}
-	made := uid()
-	second := k.open(t, Section{})
-	submitted(t, second, job)
-	await(t, second, h, "prints", func(port.JobState) bool { return logOf(t, second, h) == "trained\n" })
-	third := k.open(t, Section{})
-	submitted(t, third, job)
-	s := await(t, third, h, "done", isDone)
-	if s.Exit != (port.Exit{}) || s.Reason != "" || !strings.Contains(s.Image, "@sha256:") {
-		t.Errorf("state = %+v, want exit code 0, and the image's digest", s)
-	}
-	if got := logOf(t, third, h); got != "trained\nend of it's s3cret\n" {
-		t.Errorf("log = %q", got)
-	}
-	paths, err := s.Outputs["model"].Paths()
-	if err != nil || len(paths) != 1 {
-		t.Fatalf("outputs = %+v, error = %v", s.Outputs, err)
-	}
-	for name, want := range map[string]string{"m": "b\na\n", "sub/vocab": "x\n"} {
-		if text, err := os.ReadFile(filepath.Join(paths[0], name)); err != nil || string(text) != want {
-			t.Errorf("output %s = %q, error = %v, want %q", name, text, err, want)
+	for end := time.Now().Add(time.Minute); ; time.Sleep(500 * time.Millisecond) {
+		pods := k.kubectl("-n", k.namespace, "get", "pods", "-l", jobLabel+"="+name, "-o", "name")
+		failed := k.kubectl("-n", k.namespace, "get", "job", name, "-o", `jsonpath={.status.conditions[?(@.type=="Failed")].status}`)
+		if strings.TrimSpace(pods) == "" && failed == "True" {
+			return
 		}
-	}
-	if now := uid(); now != made {
-		t.Errorf("the Job was made again: %s, then %s", made, now)
-	}
-	if text := k.kubectl("-n", k.namespace, "get", "jobs,pods,secrets,configmaps", "-o", "yaml"); strings.Contains(text, "s3cret") {
-		t.Error("a variable of the command is stored in the cluster")
-	}
-	fourth := k.open(t, Section{})
-	submitted(t, fourth, job)
-	if s := await(t, fourth, h, "found again", isDone); s.Reason != "" || s.Exit.Code != 0 {
-		t.Errorf("found again: %+v, want it as it was", s)
-	}
-	if left, _ := filepath.Glob(filepath.Dir(paths[0]) + "/.fetch-*"); len(left) > 0 {
-		t.Errorf("left over: %q", left)
+		if time.Now().After(end) {
+			t.Fatalf("left after Stop: %q; failed: %q", pods, failed)
+		}
 	}
 }

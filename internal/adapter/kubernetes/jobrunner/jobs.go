@@ -10,7 +10,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -109,10 +108,10 @@ func (*Jobs) Mounts(job port.Job) (map[string][]string, error) { return mountsOf
 // by Poll, once the pod runs.
 func (j *Jobs) Submit(ctx context.Context, job port.Job) (port.JobHandle, error) {
 	handle := port.JobHandle(job.Name)
-	object, err := newJob(j.section, job)
-	if err == nil {
-		err = checkFiles(job)
+	if err := checkFiles(job); err != nil {
+		return "", err
 	}
+	object, err := newJob(j.section, job)
 	if err != nil {
 		return "", err
 	}
@@ -164,9 +163,10 @@ func checkFiles(job port.Job) error {
 	return nil
 }
 
-// create makes the Job, with its outputs empty.
+// create makes the Job. Its outputs are where they belong once they were fetched, and not
+// before.
 func (j *Jobs) create(ctx context.Context, c *client.Client, job port.Job, object any) (*unstructured.Unstructured, error) {
-	if err := emptyFolders(job.Outputs); err != nil {
+	if err := removeFolders(job.Outputs); err != nil {
 		return nil, err
 	}
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
@@ -189,14 +189,14 @@ func (j *Jobs) create(ctx context.Context, c *client.Client, job port.Job, objec
 	return made, nil
 }
 
-func emptyFolders(outputs map[string]string) error {
+func removeFolders(outputs map[string]string) error {
 	for _, uri := range outputs {
 		dir, err := port.FilePath(uri)
 		if err == nil {
-			err = errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755))
+			err = os.RemoveAll(dir)
 		}
 		if err != nil {
-			return fault.New(fault.FileKind(err), "empty the output folder %s", dir).Cause(err)
+			return fault.New(fault.FileKind(err), "remove the output folder %s", dir).Cause(err)
 		}
 	}
 	return nil
@@ -222,19 +222,6 @@ func (j *Jobs) Log(ctx context.Context, h port.JobHandle, offset int64) (io.Read
 		return nil, fmt.Errorf("read the log of job %s: %w", h, context.Cause(ctx))
 	}
 	return io.NopCloser(bytes.NewReader(j.local(h).log.from(offset))), nil
-}
-
-// Stop removes the Job with its pods.
-func (j *Jobs) Stop(ctx context.Context, h port.JobHandle) error {
-	name, err := objectName(h)
-	if err != nil {
-		return err
-	}
-	c, err := j.client()
-	if err != nil {
-		return err
-	}
-	return c.Delete(ctx, client.Jobs(), "", name)
 }
 
 // outputsOf returns the local folders of a Job's outputs, by name.

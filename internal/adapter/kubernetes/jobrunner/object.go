@@ -29,6 +29,7 @@ const (
 
 	jobLabel          = "slipway.dev/job"     // of Job and pods: the Job's name
 	outputsAnnotation = "slipway.dev/outputs" // where the outputs go, by name, as JSON
+	endedAnnotation   = "slipway.dev/ended"   // why it was ended before its command had, as JSON
 )
 
 // Times of a Job.

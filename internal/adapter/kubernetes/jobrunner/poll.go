@@ -35,8 +35,10 @@ func (j *Jobs) Poll(ctx context.Context, h port.JobHandle) (port.JobState, error
 	if err != nil || live == nil {
 		return port.JobState{}, err
 	}
-	if live.GetDeletionTimestamp() != nil {
-		return port.JobState{Found: true, Done: true, Exit: port.Exit{Code: 128 + 9}, Reason: "stopped"}, nil
+	if e, err := endingOf(live); err != nil {
+		return port.JobState{}, err
+	} else if e != nil {
+		return e.state(), nil
 	}
 	pod, err := findPod(ctx, c, name)
 	if err != nil {
@@ -114,7 +116,7 @@ func (p *poll) wait(ctx context.Context, t trouble, since time.Duration) (port.J
 		return running, nil
 	}
 	p.own.log.note(t.why)
-	return ended(t.why), p.jobs.Stop(ctx, p.handle)
+	return ended(t.why), p.endJob(ctx, ending{Reason: t.why})
 }
 
 func statusOf(all []corev1.ContainerStatus, name string) *corev1.ContainerStatus {
@@ -138,9 +140,8 @@ func (p *poll) overtime(ctx context.Context, since time.Time) (port.JobState, er
 	if spec == nil || spec.Command.Timeout <= 0 || p.client.Now().Sub(since) < spec.Command.Timeout {
 		return running, nil
 	}
-	state := ended(fmt.Sprintf("timed out after %s", spec.Command.Timeout))
-	state.Exit.TimedOut = true
-	return state, p.jobs.Stop(ctx, p.handle)
+	e := ending{Reason: fmt.Sprintf("timed out after %s", spec.Command.Timeout), TimedOut: true}
+	return e.state(), p.endJob(ctx, e)
 }
 
 // send sends the inputs once. A process that did not submit the job has none.
@@ -188,8 +189,7 @@ func (p *poll) finish(ctx context.Context, s corev1.ContainerStatus) (port.JobSt
 	}
 	p.own.mu.Lock()
 	defer p.own.mu.Unlock()
-	k := statusOf(p.pod.Status.ContainerStatuses, keeper)
-	if k == nil || k.State.Running == nil { // it was let go, once the outputs were here
+	if !isRunning(p.pod, keeper) { // it was let go, once the outputs were here
 		return p.fetched(state, folders), nil
 	}
 	if end.ExitCode == 0 {
