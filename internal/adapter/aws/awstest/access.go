@@ -25,23 +25,52 @@ type Texts struct {
 // boundary unless it is empty. Every call of theirs has to be allowed from now on.
 func (c *Cloud) SetPolicies(name, boundary string, policies ...string) error {
 	i := identity{texts: Texts{slices.Clone(policies), boundary}}
-	for _, text := range policies {
-		p, err := ParsePolicy(text)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		i.policies = append(i.policies, p)
-	}
-	if boundary != "" {
-		p, err := ParsePolicy(boundary)
-		if err != nil {
-			return fmt.Errorf("%s: boundary: %w", name, err)
-		}
-		i.boundary = &p
+	if err := i.parse(); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.identities[name] = i
+	role, ok := strings.CutPrefix(name, "role/")
+	if !ok {
+		c.identities[name] = i
+		return nil
+	}
+	return c.setPolicies(role, i.texts)
+}
+
+// setPolicies makes them the inline ones of a role, which may not be there yet.
+func (c *Cloud) setPolicies(role string, texts Texts) error {
+	r := c.iam.roles[role]
+	if r == nil {
+		r = c.newRole(role)
+	}
+	r.limited, r.inline, r.boundary = true, map[string]string{}, ""
+	for i, text := range texts.Policies {
+		r.inline[fmt.Sprintf("policy-%02d", i+1)] = text
+	}
+	if texts.Boundary != "" {
+		r.boundary = c.addPolicy(c.iamARN("policy/"+role+"-boundary"), texts.Boundary).arn
+	}
+	return c.refreshIAM()
+}
+
+// parse reads the texts.
+func (i *identity) parse() error {
+	for _, text := range i.texts.Policies {
+		p, err := ParsePolicy(text)
+		if err != nil {
+			return err
+		}
+		i.policies = append(i.policies, p)
+	}
+	if i.texts.Boundary == "" {
+		return nil
+	}
+	p, err := ParsePolicy(i.texts.Boundary)
+	if err != nil {
+		return fmt.Errorf("boundary: %w", err)
+	}
+	i.boundary = &p
 	return nil
 }
 

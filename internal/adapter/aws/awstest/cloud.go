@@ -52,7 +52,8 @@ type Cloud struct {
 	needs      map[string]func(*Call) ([]Access, bool) // by service; false: by the operation's name
 	serial     int
 
-	roles     map[string]Role
+	iam       iam
+	tags      map[string]map[string]string // by ARN and key
 	clusters  map[string]*Cluster
 	topics    map[string]*Topic
 	repos     map[string]*Repository
@@ -85,7 +86,7 @@ func New(config Config) (*Cloud, error) {
 	}
 	c := &Cloud{
 		Account: config.Account, Region: config.Region, clock: config.Clock, jobClock: config.Jobs, services: services,
-		principals: map[string]Principal{}, roles: map[string]Role{}, clusters: map[string]*Cluster{}, topics: map[string]*Topic{}, repos: map[string]*Repository{}, passwords: map[string]imageLogin{}, identities: map[string]identity{},
+		principals: map[string]Principal{}, tags: map[string]map[string]string{}, clusters: map[string]*Cluster{}, topics: map[string]*Topic{}, repos: map[string]*Repository{}, passwords: map[string]imageLogin{}, identities: map[string]identity{},
 		buckets: map[string]*Bucket{}, logGroups: map[string]*LogGroup{},
 		metrics: metrics{alarms: map[string]*alarm{}, datapoints: map[string][]datapoint{}}, buses: buses{events: map[string][]Event{}},
 		jobs: map[string]*Job{}, missing: map[string]bool{}, quotas: map[string]int{}, denied: map[string]bool{},
@@ -106,8 +107,9 @@ func New(config Config) (*Cloud, error) {
 		c.jobClock = c.clock
 	}
 	c.ml = newSagemakerState()
+	c.newIAM()
 	c.handlers = map[string]map[string]handler{
-		"sts": c.sts(), "ecr": c.ecr(), "eks": c.eks(), "sns": c.sns(),
+		"sts": c.sts(), "iam": c.iamHandlers(), "ecr": c.ecr(), "eks": c.eks(), "sns": c.sns(),
 		"sagemaker":  c.sagemaker(),
 		"s3":         c.s3(),
 		"logs":       c.logs(),
@@ -115,7 +117,7 @@ func New(config Config) (*Cloud, error) {
 		"events":     c.events(),
 	}
 	c.needs = map[string]func(*Call) ([]Access, bool){
-		"sts": c.stsNeeds, "ecr": c.ecrNeeds, "eks": c.eksNeeds, "sns": c.snsNeeds, "s3": c.s3Needs, "logs": c.logsNeeds, "sagemaker": c.sagemakerNeeds, "cloudwatch": c.cloudwatchNeeds, "events": c.eventsNeeds,
+		"sts": c.stsNeeds, "iam": c.iamNeeds, "ecr": c.ecrNeeds, "eks": c.eksNeeds, "sns": c.snsNeeds, "s3": c.s3Needs, "logs": c.logsNeeds, "sagemaker": c.sagemakerNeeds, "cloudwatch": c.cloudwatchNeeds, "events": c.eventsNeeds,
 	}
 	for service, operations := range c.handlers {
 		for name := range operations {

@@ -12,16 +12,42 @@ import (
 type Policy struct {
 	Version   string
 	ID        string `json:"Id"`
-	Statement []Statement
+	Statement statements
 }
 
 // Statement is a statement of a policy. What it leaves out matches nothing, but for
 // Resource and Principal, which only some policies have.
 type Statement struct {
 	Sid, Effect      string
-	Principal        map[string]oneOrMore
+	Principal        principals
 	Action, Resource oneOrMore
 	Condition        map[string]map[string]oneOrMore // by operator and key
+}
+
+// principals are whom a statement is about, by kind.
+type principals map[string]oneOrMore
+
+// UnmarshalJSON accepts "*", too, which is everybody.
+func (p *principals) UnmarshalJSON(raw []byte) error {
+	if string(raw) == `"*"` {
+		*p = principals{"AWS": {"*"}}
+		return nil
+	}
+	return json.Unmarshal(raw, (*map[string]oneOrMore)(p))
+}
+
+// statements are a list, or the only one.
+type statements []Statement
+
+// UnmarshalJSON accepts both.
+func (s *statements) UnmarshalJSON(raw []byte) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) {
+		return d.Decode((*[]Statement)(s))
+	}
+	*s = make(statements, 1)
+	return d.Decode(&(*s)[0])
 }
 
 // oneOrMore is a string or a list of them; true and numbers are texts.

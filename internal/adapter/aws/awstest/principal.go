@@ -11,6 +11,8 @@ type Principal struct {
 	ARN                                string
 	AccessKey, SecretKey, SessionToken string
 	Expires                            time.Time // zero: never
+
+	roleID string // of the role that was assumed; empty: any
 }
 
 // Role returns the name of the role that was assumed, or "".
@@ -38,7 +40,18 @@ func (c *Cloud) AddSession(role, session string, d time.Duration) Principal {
 }
 
 func (c *Cloud) addSession(role, session string, d time.Duration) Principal {
-	return c.addPrincipal(fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/%s", c.Account, role, session), "ASIA", c.clock().Add(d))
+	p := c.addPrincipal(fmt.Sprintf("arn:aws:sts::%s:assumed-role/%s/%s", c.Account, role, session), "ASIA", c.clock().Add(d))
+	if r := c.iam.roles[role]; r != nil {
+		p.roleID = r.id
+		c.principals[p.AccessKey] = p
+	}
+	return p
+}
+
+// ended reports whether the role of a session was deleted; one of the same name is another.
+func (c *Cloud) ended(p Principal) bool {
+	r := c.iam.roles[p.Role()]
+	return p.roleID != "" && (r == nil || r.id != p.roleID)
 }
 
 func (c *Cloud) addPrincipal(arn, prefix string, expires time.Time) Principal {

@@ -3,7 +3,6 @@ package awstest
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 )
 
@@ -13,55 +12,35 @@ type sagemakerState struct {
 	groups    map[string]*modelGroup
 	models    map[string]map[string]any // by name, as they were created
 	tokens    map[string]tokenUse       // by operation and ClientToken
-	tags      map[string][]resourceTag  // by ARN
 	lives     [][]string                // of the versions to come
 	hideLists int                       // how many lists lack a new version
 }
 
-type resourceTag struct{ Key, Value string }
-
 func newSagemakerState() sagemakerState {
-	return sagemakerState{groups: map[string]*modelGroup{}, models: map[string]map[string]any{}, tokens: map[string]tokenUse{}, tags: map[string][]resourceTag{}}
+	return sagemakerState{groups: map[string]*modelGroup{}, models: map[string]map[string]any{}, tokens: map[string]tokenUse{}}
 }
 
 func (c *Cloud) sagemaker() map[string]handler {
-	all := map[string]handler{"AddTags": c.addTags, "ListTags": c.listTags, "CreateModel": c.createModel, "DescribeModel": c.describeModel}
+	all := map[string]handler{"AddTags": c.tagSageMaker, "DeleteTags": c.untagSageMaker, "ListTags": c.listTags, "CreateModel": c.createModel, "DescribeModel": c.describeModel}
 	maps.Copy(all, c.modelRegistry())
 	maps.Copy(all, c.sagemakerJobs())
 	return all
 }
 
-func (c *Cloud) addTags(call *Call) (any, error) {
-	var in struct {
-		ResourceArn string
-		Tags        []resourceTag
-	}
-	if err := call.Into(&in); err != nil {
+func (c *Cloud) tagSageMaker(call *Call) (any, error) {
+	arn := call.text("ResourceArn")
+	if err := c.addTagsOf(call, arn); err != nil {
 		return nil, err
 	}
-	return map[string]any{"Tags": c.tag(in.ResourceArn, in.Tags)}, nil
+	return map[string]any{"Tags": c.tagList(arn)}, nil
 }
 
-// tag adds tags to a resource, in place of those of the same keys.
-func (c *Cloud) tag(arn string, tags []resourceTag) []resourceTag {
-	kept := slices.Clone(c.ml.tags[arn])
-	for _, t := range tags {
-		kept = append(slices.DeleteFunc(kept, func(old resourceTag) bool { return old.Key == t.Key }), t)
-	}
-	c.ml.tags[arn] = kept
-	return kept
+func (c *Cloud) untagSageMaker(call *Call) (any, error) {
+	return map[string]any{}, c.dropTagsOf(call, call.text("ResourceArn"))
 }
 
 func (c *Cloud) listTags(call *Call) (any, error) {
-	var in struct{ ResourceArn string }
-	if err := call.Into(&in); err != nil {
-		return nil, err
-	}
-	tags := c.ml.tags[in.ResourceArn]
-	if tags == nil {
-		tags = []resourceTag{}
-	}
-	return map[string]any{"Tags": tags}, nil
+	return map[string]any{"Tags": c.tagList(call.text("ResourceArn"))}, nil
 }
 
 func (c *Cloud) createModel(call *Call) (any, error) {

@@ -107,7 +107,7 @@ type jobInput struct {
 	ResourceConfig                     cluster
 	ProcessingResources                struct{ ClusterConfig cluster }
 	StoppingCondition                  struct{ MaxRuntimeInSeconds, MaxWaitTimeInSeconds int }
-	Tags                               []struct{ Key, Value string }
+	Tags                               []tag
 }
 
 type cluster struct {
@@ -188,17 +188,17 @@ func (c *Cloud) createJob(call *Call, in jobInput, kind, name string, on cluster
 	case c.denied["iam:PassRole"]:
 		role, _ := call.Input["RoleArn"].(string)
 		return nil, deniedCall(call, "iam:PassRole", role)
+	case !c.servicesTrusted(call.text("RoleArn"), "sagemaker.amazonaws.com"):
+		return nil, refuse("ValidationException", "Could not assume role %s. Please ensure that the role exists and allows principal 'sagemaker.amazonaws.com' to assume the role.", call.text("RoleArn"))
 	case c.jobs[kind+"/"+name] != nil:
 		return nil, refuse("ResourceInUse", "Job name must be unique within an AWS account and region, and a job with this name already exists (%s)", arn)
 	}
 	if limit, limited := c.quotas[types[0]]; limited && c.inUse(types[0])+on.count() > limit {
 		return nil, refuse("ResourceLimitExceeded", "The account-level service limit '%s for training job usage' is %d Instances, with current utilization of %d Instances and a request delta of %d Instances. Please use AWS Service Quotas to request an increase for this quota. If AWS Service Quotas is not available, contact AWS support to request an increase for this quota.", types[0], limit, c.inUse(types[0]), on.count())
 	}
-	var tags []resourceTag
-	for _, t := range in.Tags {
-		tags = append(tags, resourceTag(t))
+	if err := c.addTags(arn, in.Tags); err != nil {
+		return nil, err
 	}
-	c.tag(arn, tags)
 	j := &Job{
 		Name: name, Kind: kind, ARN: arn, Input: call.Input, Environment: in.Environment, HyperParameters: in.HyperParameters,
 		Status: "InProgress", Count: on.count(), Created: c.jobClock(), stopping: make(chan struct{}),

@@ -135,7 +135,7 @@ func (c *Cloud) createModelPackageGroup(call *Call) (any, error) {
 	var in struct {
 		ModelPackageGroupName        string
 		ModelPackageGroupDescription *string
-		Tags                         []resourceTag
+		Tags                         []tag
 	}
 	if err := call.Into(&in); err != nil {
 		return nil, err
@@ -151,8 +151,10 @@ func (c *Cloud) createModelPackageGroup(call *Call) (any, error) {
 	if in.ModelPackageGroupDescription != nil {
 		fields["ModelPackageGroupDescription"] = *in.ModelPackageGroupDescription
 	}
+	if err := c.addTags(arn, in.Tags); err != nil {
+		return nil, err
+	}
 	c.ml.groups[in.ModelPackageGroupName] = &modelGroup{name: in.ModelPackageGroupName, fields: fields, versions: map[int]*ModelPackage{}}
-	c.tag(arn, in.Tags)
 	return map[string]any{"ModelPackageGroupArn": arn}, nil
 }
 

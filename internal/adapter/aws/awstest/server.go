@@ -66,6 +66,17 @@ func (c *Cloud) serviceAt(host string) *model.Service {
 	return nil
 }
 
+// regionOf is the region that calls at a host have to be signed for; empty: any.
+func (c *Cloud) regionOf(s *model.Service, host string) string {
+	switch {
+	case s.Name == "iam":
+		return "us-east-1" // IAM is there, for all regions
+	case strings.HasPrefix(host, s.Metadata.EndpointPrefix+".amazonaws."):
+		return ""
+	}
+	return c.Region
+}
+
 // unsigned are the operations that need no credentials.
 func unsigned(s *model.Service, operation string) bool {
 	return s.Name == "sts" && operation == "AssumeRoleWithWebIdentity"
@@ -85,8 +96,8 @@ func (c *Cloud) carryOut(ctx context.Context, s *model.Service, r *http.Request,
 		if err != nil {
 			return call, nil, NoFault, err
 		}
-		if signed.service != s.SigningName() || signed.region != c.Region && !strings.HasPrefix(r.Host, s.Metadata.EndpointPrefix+".amazonaws.") {
-			return call, nil, NoFault, refuse("SignatureDoesNotMatch", "Credential should be scoped to %s in %s, not %s in %s", s.SigningName(), c.Region, signed.service, signed.region)
+		if region := c.regionOf(s, r.Host); signed.service != s.SigningName() || region != "" && signed.region != region {
+			return call, nil, NoFault, refuse("SignatureDoesNotMatch", "Credential should be scoped to %s in %s, not %s in %s", s.SigningName(), region, signed.service, signed.region)
 		}
 	}
 	if call.Operation.Input != nil {

@@ -69,6 +69,7 @@ func newSignature(credential, headers, value, date string) (signature, error) {
 func (c *Cloud) authenticate(ctx context.Context, r *http.Request, s signature, body []byte) (Principal, error) {
 	c.mu.Lock()
 	p, ok := c.principals[s.accessKey]
+	ok = ok && !c.ended(p)
 	now := c.clock()
 	c.mu.Unlock()
 	if !ok {

@@ -18,10 +18,20 @@ type Role struct {
 func (c *Cloud) AddRole(r Role) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.addRole(r)
+}
+
+// addRole keeps the policies that a role has already: see SetPolicies.
+func (c *Cloud) addRole(r Role) *iamRole {
 	if r.MaxSession == 0 {
 		r.MaxSession = time.Hour
 	}
-	c.roles[r.Name] = r
+	known := c.iam.roles[r.Name]
+	if known == nil {
+		known = c.newRole(r.Name)
+	}
+	known.Role, known.trust = r, ""
+	return known
 }
 
 type credentials struct {
@@ -60,13 +70,14 @@ func (c *Cloud) assumeRole(call *Call) (any, error) {
 		return nil, err
 	}
 	role, ok := c.role(in.RoleArn)
-	if !ok || !c.trusts(role, call.Principal) {
+	if !ok || c.clock().Before(role.usable) || !c.trusts(role.Role, call.Principal) {
 		return nil, &Error{Code: "AccessDenied", Message: "User: " + call.Principal.ARN + " is not authorized to perform: sts:AssumeRole on resource: " + in.RoleArn, Status: 403}
 	}
-	if call.Principal.Role() != "" { // role chaining
-		role.MaxSession = min(role.MaxSession, time.Hour)
+	chained := role.Role
+	if call.Principal.Role() != "" {
+		chained.MaxSession = min(role.MaxSession, time.Hour)
 	}
-	return c.assume(role, in)
+	return c.assume(chained, in)
 }
 
 func (c *Cloud) trusts(role Role, p Principal) bool {
@@ -81,10 +92,10 @@ func (c *Cloud) trusts(role Role, p Principal) bool {
 	return false
 }
 
-func (c *Cloud) role(arn string) (Role, bool) {
-	name, ok := strings.CutPrefix(arn, "arn:aws:iam::"+c.Account+":role/")
-	role, known := c.roles[name]
-	return role, ok && known
+// role returns a role by its ARN.
+func (c *Cloud) role(arn string) (*iamRole, bool) {
+	role := c.iam.roles[arn[strings.LastIndex(arn, "/")+1:]]
+	return role, role != nil && role.arn(c.Account) == arn
 }
 
 func (c *Cloud) assume(role Role, in assumeInput) (any, error) {

@@ -17,34 +17,17 @@ func (c *Cloud) AddTrustedRole(name, trust string, issuer *Issuer) error {
 	if err != nil {
 		return fmt.Errorf("role %s: %w", name, err)
 	}
-	for _, s := range p.Statement {
-		if s.Effect == "Allow" && slices.ContainsFunc(s.Principal["Federated"], isGitHub) && !s.testsSubject() {
-			return errors.New("role " + name + ": MalformedPolicyDocument: the trust of token.actions.githubusercontent.com must evaluate its sub")
-		}
+	if err := p.checkShared(); err != nil {
+		return fmt.Errorf("role %s: %w", name, err)
 	}
 	r := Role{Name: name, Trust: &p}
 	if issuer != nil {
 		r.WebIdentity = &WebIdentity{Issuer: issuer}
 	}
-	c.AddRole(r)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.addRole(r).trust = trust
 	return nil
-}
-
-func isGitHub(provider string) bool {
-	return strings.HasSuffix(provider, "oidc-provider/token.actions.githubusercontent.com")
-}
-
-// testsSubject reports whether a condition that an absent or any subject would not meet
-// is there.
-func (s Statement) testsSubject() bool {
-	for operator, keys := range s.Condition {
-		values := keys["token.actions.githubusercontent.com:sub"]
-		name := base(operator)
-		if len(values) > 0 && !slices.Contains(values, "*") && (name == "StringEquals" || name == "StringLike") && !strings.HasPrefix(operator, "ForAllValues:") {
-			return true
-		}
-	}
-	return false
 }
 
 // trusts evaluates the trust policy for a principal of the account.
@@ -63,6 +46,17 @@ func (p Policy) trusts(kind string, names []string, a Access) bool {
 	return result == Allowed
 }
 
+// servicesTrusted reports whether a service can assume a role. One without a trust policy
+// is not looked at: tests of services need no roles.
+func (c *Cloud) servicesTrusted(role, service string) bool {
+	r := c.iam.roles[role[strings.LastIndex(role, "/")+1:]]
+	if r == nil || r.Trust == nil {
+		return true
+	}
+	keys := map[string][]string{"aws:SourceAccount": {c.Account}}
+	return r.arn(c.Account) == role && !c.clock().Before(r.usable) && r.Trust.trusts("Service", []string{service}, Access{Action: "sts:AssumeRole", Keys: keys})
+}
+
 // principalNames are the ARNs by which a trust policy may name who calls.
 func (c *Cloud) principalNames(p Principal) []string {
 	names := []string{p.ARN, "arn:aws:iam::" + c.Account + ":root", c.Account}
@@ -73,18 +67,29 @@ func (c *Cloud) principalNames(p Principal) []string {
 }
 
 // trustsToken evaluates the trust policy for a token whose signature was verified.
-func (c *Cloud) trustsToken(role Role, in assumeInput) bool {
-	issuer := role.WebIdentity.Issuer.URL
-	claims, err := claimsOf(in.WebIdentityToken)
+func (c *Cloud) trustsToken(trust *Policy, issuer, token string) bool {
+	claims, err := claimsOf(token)
 	if err != nil {
 		return false
 	}
 	keys := map[string][]string{}
 	for name, value := range claims {
-		keys[issuer+":"+name] = []string{fmt.Sprint(value)}
+		keys[issuer+":"+name] = texts(value)
 	}
-	provider := "arn:aws:iam::" + c.Account + ":oidc-provider/" + issuer
-	return role.Trust.trusts("Federated", []string{provider}, Access{Action: "sts:AssumeRoleWithWebIdentity", Keys: keys})
+	provider := c.iamARN("oidc-provider/" + issuer)
+	return trust.trusts("Federated", []string{provider}, Access{Action: "sts:AssumeRoleWithWebIdentity", Keys: keys})
+}
+
+// texts are a claim's values.
+func texts(value any) (all []string) {
+	list, ok := value.([]any)
+	if !ok {
+		list = []any{value}
+	}
+	for _, v := range list {
+		all = append(all, fmt.Sprint(v))
+	}
+	return all
 }
 
 func claimsOf(token string) (claims map[string]any, err error) {

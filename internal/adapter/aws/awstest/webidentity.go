@@ -61,33 +61,60 @@ func (c *Cloud) assumeRoleWithWebIdentity(call *Call) (any, error) {
 		return nil, err
 	}
 	role, ok := c.role(in.RoleArn)
-	if !ok || role.WebIdentity == nil {
+	if !ok || role.WebIdentity == nil && role.Trust == nil {
 		return nil, denied
 	}
-	claims, err := role.WebIdentity.verify(in.WebIdentityToken, c.clock())
+	identity := role.WebIdentity
+	if identity == nil {
+		var err error
+		if identity, err = c.provided(in.WebIdentityToken); err != nil {
+			return nil, err
+		}
+	}
+	claims, err := identity.verify(in.WebIdentityToken, c.clock())
 	if err != nil {
 		return nil, err
 	}
 	if role.Trust != nil {
-		if !c.trustsToken(role, in) {
+		if c.clock().Before(role.usable) || !c.trustsToken(role.Trust, identity.Issuer.URL, in.WebIdentityToken) {
 			return nil, denied
 		}
-		return c.assume(role, in)
+		return c.assume(role.Role, in)
 	}
-	if claims.Audience != role.WebIdentity.Audience || !slices.Contains(role.WebIdentity.Subjects, claims.Subject) {
+	if !slices.Contains(claims.Audience, role.WebIdentity.Audience) || !slices.Contains(role.WebIdentity.Subjects, claims.Subject) {
 		return nil, denied
 	}
-	return c.assume(role, in)
+	return c.assume(role.Role, in)
+}
+
+// provided returns the issuer of a token by the account's providers, which has to take the
+// token's audience.
+func (c *Cloud) provided(token string) (*WebIdentity, error) {
+	claims, err := claimsOf(token)
+	if err != nil {
+		return nil, refuse("InvalidIdentityToken", "The ID Token provided is not a valid JWT.")
+	}
+	url := strings.TrimPrefix(fmt.Sprint(claims["iss"]), "https://")
+	p := c.iam.providers[c.iamARN("oidc-provider/"+url)]
+	switch {
+	case p == nil:
+		return nil, refuse("InvalidIdentityToken", "No OpenIDConnect provider found in your account for %v", claims["iss"])
+	case c.iam.issuers[url] == nil:
+		return nil, refuse("InvalidIdentityToken", "Couldn't retrieve verification key from your identity provider, please reference AssumeRoleWithWebIdentity documentation for requirements")
+	case !slices.ContainsFunc(texts(claims["aud"]), func(aud string) bool { return slices.Contains(p.clients, aud) }):
+		return nil, refuse("InvalidIdentityToken", "Incorrect token audience")
+	}
+	return &WebIdentity{Issuer: c.iam.issuers[url]}, nil
 }
 
 var denied = &Error{Code: "AccessDenied", Message: "Not authorized to perform sts:AssumeRoleWithWebIdentity", Status: 403}
 
 type claims struct {
-	Issuer   string `json:"iss"`
-	Subject  string `json:"sub"`
-	Audience string `json:"aud"`
-	Expires  int64  `json:"exp"`
-	Before   int64  `json:"nbf"`
+	Issuer   string    `json:"iss"`
+	Subject  string    `json:"sub"`
+	Audience oneOrMore `json:"aud"`
+	Expires  int64     `json:"exp"`
+	Before   int64     `json:"nbf"`
 }
 
 // verify checks signature, issuer and times.
