@@ -1,162 +1,97 @@
 package session
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
-	"io"
 	"net/http"
-	"strconv"
+	"net/url"
 	"strings"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
-
-	"github.com/slipway-cd/slipway/internal/wait"
 )
 
-// API is a service of AWS that takes JSON. The SDK's clients keep the schemas of all
-// their operations in the program, a megabyte for each service; of these services few
-// operations are called. See docs/decisions/0046-aws-services-called-in-json.md.
+// API is a service of AWS. The SDK's clients keep the schemas of all their operations in
+// the program, a megabyte for each service; of these services few operations are called.
+// See docs/decisions/0046-aws-services-called-in-json.md.
 type API struct {
 	Name    string // of its host and in signatures: "monitoring"
-	Target  string // before the operation: "GraniteServiceVersion20100801"
-	Version string // of its JSON: "1.0"
+	Host    string // of its host, where that is another: "api.ecr"
+	Target  string // before the operation, of services that take JSON: "GraniteServiceVersion20100801"
+	Version string // of its JSON: "1.0"; of services of the Query protocol, of the service: "2010-05-08"
+	Global  bool   // it has no regions: "iam"
 }
 
-// maxResponse bounds a response, in bytes. Pages of the operations that are called are
-// far below.
-const maxResponse = 8 << 20
-
-// Call carries an operation out, with the retries of the SDK's clients. in is marshalled
-// and the response unmarshalled into out; nil: it is not read. Errors are those that
-// Explain knows.
+// Call carries an operation of a service that takes JSON out, with the retries of the
+// SDK's clients. in is marshalled and the response unmarshalled into out; nil: it is not
+// read. Errors are those that Explain knows.
 func (s *Session) Call(ctx context.Context, api API, operation string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return fmt.Errorf("write the request of %s: %w", operation, err)
 	}
-	retryer := s.Config.Retryer()
-	for attempt := 1; ; attempt++ {
-		response, err := s.send(ctx, api, operation, body)
-		if err == nil {
-			return readResponse(operation, response, out)
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%s %s: %w", api.Name, operation, ctx.Err())
-		}
-		if attempt >= retryer.MaxAttempts() || !retryer.IsErrorRetryable(err) {
-			return err
-		}
-		pause, err := retryer.RetryDelay(attempt, err)
+	res, err := s.Do(ctx, Request{
+		API: api, Operation: operation, Method: http.MethodPost, Body: body,
+		Header: http.Header{"Content-Type": {"application/x-amz-json-" + api.Version}, "X-Amz-Target": {api.Target + "." + operation}},
+	})
+	if err != nil {
+		return err
+	}
+	return readJSON(operation, res.Body, out)
+}
+
+// Query carries an operation of a service of the Query protocol out, as Call does. out is
+// for encoding/xml, and has what is in the operation's Result.
+func (s *Session) Query(ctx context.Context, api API, operation string, in url.Values, out any) error {
+	values := url.Values{"Action": {operation}, "Version": {api.Version}}
+	for name, value := range in {
+		values[name] = value
+	}
+	res, err := s.Do(ctx, Request{
+		API: api, Operation: operation, Method: http.MethodPost, Body: []byte(values.Encode()),
+		Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded; charset=utf-8"}},
+	})
+	if err != nil || out == nil {
+		return err
+	}
+	d := xml.NewDecoder(strings.NewReader(string(res.Body)))
+	for {
+		token, err := d.Token()
 		if err != nil {
-			return err
+			return fmt.Errorf("read the response of %s: %w", operation, err)
 		}
-		if err := wait.Sleep(ctx, max(pause, askedPause(response))); err != nil {
-			return fmt.Errorf("%s %s: %w", api.Name, operation, err)
+		if start, ok := token.(xml.StartElement); ok && start.Name.Local == operation+"Result" {
+			if err := d.DecodeElement(out, &start); err != nil {
+				return fmt.Errorf("read the response of %s: %w", operation, err)
+			}
+			return nil
 		}
 	}
 }
 
-// response is what was received, also with an error.
-type response struct {
-	header http.Header
-	body   []byte
+// REST carries an operation of a service that has a path for each thing out, as Call
+// does. path is escaped; in may be nil.
+func (s *Session) REST(ctx context.Context, api API, operation, method, path string, query url.Values, in, out any) error {
+	r := Request{API: api, Operation: operation, Method: method, Path: path, Query: query}
+	if in != nil {
+		body, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("write the request of %s: %w", operation, err)
+		}
+		r.Body, r.Header = body, http.Header{"Content-Type": {"application/json"}}
+	}
+	res, err := s.Do(ctx, r)
+	if err != nil {
+		return err
+	}
+	return readJSON(operation, res.Body, out)
 }
 
-func readResponse(operation string, r response, out any) error {
+func readJSON(operation string, body []byte, out any) error {
 	if out == nil {
 		return nil
 	}
-	if err := json.Unmarshal(r.body, out); err != nil {
+	if err := json.Unmarshal(body, out); err != nil {
 		return fmt.Errorf("read the response of %s: %w", operation, err)
 	}
 	return nil
-}
-
-// askedPause is how long AWS asks to wait, at most as long as a pause of our own.
-func askedPause(r response) time.Duration {
-	ms, err := strconv.Atoi(r.header.Get("X-Amz-Retry-After"))
-	if err != nil || ms < 0 {
-		return 0
-	}
-	return min(time.Duration(ms)*time.Millisecond, maxPause)
-}
-
-func (s *Session) send(ctx context.Context, api API, operation string, body []byte) (response, error) {
-	suffix := ".amazonaws.com/"
-	if strings.HasPrefix(s.at.Region, "cn-") {
-		suffix = ".amazonaws.com.cn/"
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+api.Name+"."+s.at.Region+suffix, bytes.NewReader(body))
-	if err != nil {
-		return response{}, fmt.Errorf("make the request of %s: %w", operation, err)
-	}
-	req.Header.Set("Content-Type", "application/x-amz-json-"+api.Version)
-	req.Header.Set("X-Amz-Target", api.Target+"."+operation)
-	credentials, err := s.Config.Credentials.Retrieve(ctx)
-	if err != nil {
-		return response{}, fmt.Errorf("get credentials: %w", err)
-	}
-	sum := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, credentials, req, hex.EncodeToString(sum[:]), api.Name, s.at.Region, time.Now()); err != nil {
-		return response{}, fmt.Errorf("sign the request of %s: %w", operation, err)
-	}
-	res, err := s.httpClient().Do(req)
-	if err != nil {
-		return response{}, &smithyhttp.RequestSendError{Err: err}
-	}
-	defer func() { _ = res.Body.Close() }()
-	r := response{header: res.Header}
-	if r.body, err = io.ReadAll(io.LimitReader(res.Body, maxResponse+1)); err != nil {
-		return r, &smithyhttp.RequestSendError{Err: err}
-	}
-	if len(r.body) > maxResponse {
-		return r, fmt.Errorf("the response of %s is larger than %d MiB", operation, maxResponse>>20)
-	}
-	if res.StatusCode/100 != 2 {
-		return r, apiError(res, r.body)
-	}
-	return r, nil
-}
-
-func (s *Session) httpClient() aws.HTTPClient {
-	if s.Config.HTTPClient != nil {
-		return s.Config.HTTPClient
-	}
-	return awshttp.NewBuildableClient()
-}
-
-// apiError is an error of AWS, as the SDK's clients return it.
-func apiError(res *http.Response, body []byte) error {
-	var text struct {
-		Type    string `json:"__type"`
-		Message string `json:"message"`
-		Upper   string `json:"Message"`
-	}
-	_ = json.Unmarshal(body, &text) // a proxy's page has no type
-	code := text.Type
-	if asked, _, ok := strings.Cut(res.Header.Get("X-Amzn-Query-Error"), ";"); ok {
-		code = asked // the name that older protocols of the service have
-	}
-	if _, name, ok := strings.Cut(code, "#"); ok {
-		code = name
-	}
-	if code == "" {
-		code = "HTTP " + strconv.Itoa(res.StatusCode)
-	}
-	return &awshttp.ResponseError{
-		RequestID: res.Header.Get("X-Amzn-Requestid"),
-		ResponseError: &smithyhttp.ResponseError{
-			Response: &smithyhttp.Response{Response: res},
-			Err:      &smithy.GenericAPIError{Code: code, Message: text.Message + text.Upper},
-		},
-	}
 }

@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -23,8 +24,16 @@ func TestSession_SilentServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		return silenttest.Calls{
-			"Session.Check":   s.Check,
-			"Session.Call":    func(ctx context.Context) error { return s.Call(ctx, logsAPI, "DescribeLogStreams", struct{}{}, nil) },
+			"Session.Check": s.Check,
+			"Session.Call":  func(ctx context.Context) error { return s.Call(ctx, logsAPI, "DescribeLogStreams", struct{}{}, nil) },
+			"Session.Query": func(ctx context.Context) error { return s.Query(ctx, iamAPI, "GetRole", nil, nil) },
+			"Session.REST": func(ctx context.Context) error {
+				return s.REST(ctx, session.API{Name: "eks"}, "DescribeCluster", http.MethodGet, "/clusters/c", nil, nil, nil)
+			},
+			"Session.Do": func(ctx context.Context) error {
+				_, err := s.Do(ctx, session.Request{API: iamAPI, Method: http.MethodPost})
+				return err
+			},
 			"Session.Explain": func(ctx context.Context) error { return s.Explain(ctx, "list images", errors.New("why")) },
 			"assumer.Retrieve": func(ctx context.Context) error {
 				_, err := s.Config.Credentials.Retrieve(ctx)
