@@ -122,6 +122,17 @@ aws-models: ## renew the trimmed models of AWS from PyPI (BOTOCORE=VERSION)
 	python3 -m pip download -q --no-deps --only-binary=:all: -d bin/botocore botocore==$(BOTOCORE)
 	go run ./$(AWS_MODELS)/cmd/trim bin/botocore/botocore-$(BOTOCORE)-py3-none-any.whl $(AWS_MODELS)
 
+# What Terraform's provider for AWS takes, from the bindings that are generated of it: see
+# resources.txt beside it.
+PROVIDER_AWS ?= 25.7.0
+AWS_SCHEMA := internal/account/terraform/schema
+
+.PHONY: aws-schema
+aws-schema: ## renew the trimmed schema of Terraform's provider for AWS from npm (PROVIDER_AWS=VERSION of @cdktn/provider-aws)
+	@mkdir -p bin/provider-aws
+	cd bin/provider-aws && npm pack --silent @cdktn/provider-aws@$(PROVIDER_AWS)
+	go run ./$(AWS_SCHEMA)/cmd/trim bin/provider-aws/cdktn-provider-aws-$(PROVIDER_AWS).tgz $(AWS_SCHEMA)
+
 conformance: ## the port's suites against the Kubernetes target, in a real cluster (root, or KUBECONFIG)
 	go test -tags e2e -count=1 -timeout 15m ./internal/adapter/kubernetes
 
