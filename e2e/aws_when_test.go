@@ -64,6 +64,9 @@ func TestAWS_TrainWhen(t *testing.T) {
 				p.inCI(event.name, event.ref, "plan").wantExit(0).wantText(event.note)
 			}
 			r := p.inCI(event.name, event.ref, "run", "--json").wantExit(0)
+			if i == 0 && !strings.HasPrefix(r.report.NotRetrained, event.note) {
+				t.Errorf("%s: not_retrained = %q, want %q", event.name, r.report.NotRetrained, event.note)
+			}
 			if names := stepNames(r); slices.Contains(names, "train") {
 				t.Errorf("%s %d ran %q", event.name, i, names)
 			}

@@ -44,6 +44,8 @@ type report struct {
 	Hint        string       `json:"hint"`
 	URL         string       `json:"url"`
 	Steps       []stepReport `json:"steps"`
+
+	NotRetrained string `json:"not_retrained"`
 }
 
 type stepReport struct {

@@ -52,7 +52,7 @@ func newRunID(now time.Time) delivery.RunID {
 }
 
 func (s *session) report(ctx context.Context, r record.Run) (RunReport, error) {
-	rep := RunReport{Run: r.ID, Release: r.Release, Environment: r.Environment, Outcome: r.Outcome, Cause: r.Cause, Hint: r.Hint, Steps: []StepReport{}}
+	rep := RunReport{Run: r.ID, Release: r.Release, Environment: r.Environment, Outcome: r.Outcome, Cause: r.Cause, Hint: r.Hint, Steps: []StepReport{}, NotRetrained: r.Plan.Held}
 	if r.State == record.Waiting {
 		rep.Outcome = delivery.OutcomeWaiting
 	}

@@ -26,6 +26,8 @@ type RunReport struct {
 	RolledBack  *RolledBack          `json:"rolled_back,omitempty"` // what the run went back to
 	Seconds     float64              `json:"seconds"`
 	Steps       []StepReport         `json:"steps"`
+
+	NotRetrained string `json:"not_retrained,omitempty"` // why it did not train although its inputs changed, and what would
 }
 
 // RunImage is the image of a run. A tag is only known of one that was pushed.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/slipway-cd/slipway/internal/app"
+	"github.com/slipway-cd/slipway/internal/cli/render"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
@@ -124,6 +125,9 @@ func (c *Command) printDelivered(report app.RunReport) {
 	}
 	if report.Model != nil {
 		fmt.Fprintf(c.Stdout, "model    %s\n", report.Model)
+	}
+	if report.NotRetrained != "" {
+		fmt.Fprintf(c.Stdout, "note     %s\n", render.Indent(report.NotRetrained))
 	}
 	if report.Outcome == delivery.OutcomeDeployed && report.URL != "" {
 		fmt.Fprintf(c.Stdout, "url      %s\n", report.URL)

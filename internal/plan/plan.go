@@ -34,6 +34,7 @@ type Plan struct {
 	Skip        string               `json:"skip,omitempty"`     // why there is nothing to do
 	Repairs     delivery.ReleaseID   `json:"repairs,omitempty"`  // what is deployed; only the live state differs from its record
 	Warnings    []string             `json:"warnings,omitempty"` // what people should know before it runs
+	Held        string               `json:"held,omitempty"`     // why it does not train although its inputs changed, and what would; also a warning
 	Box         Box                  `json:"box,omitzero"`       // of its commands, if it has any
 	Cost        *Cost                `json:"cost,omitempty"`     // of its jobs, as far as prices are known
 	Datasets    []delivery.Dataset   `json:"datasets,omitempty"` // that it trains with, as they are pinned

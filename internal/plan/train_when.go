@@ -28,8 +28,10 @@ func (pl *planner) holdTraining() error {
 			return err
 		}
 		note := "training inputs changed; not retrained (when: manual)"
+		pl.plan.Held = fmt.Sprintf("%s: `slipway run --env %s --retrain` trains", note, pl.plan.Environment)
 		if isPull {
 			note = "pull requests do not " + elsewhere(*m)
+			pl.plan.Held = note
 		}
 		pl.notes = append(pl.notes, note)
 	}
