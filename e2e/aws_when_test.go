@@ -51,7 +51,7 @@ func newAWSTinyProject(t *testing.T) (*project, *awsLab) {
 func TestAWS_TrainWhen(t *testing.T) {
 	t.Parallel()
 	p, l := newAWSTinyProject(t)
-	p.checkWithoutCredentials()
+	p.checkWithoutCredentials(l.cloud.AddTopic("releases"))
 	l.disturb(2)
 	deployed := map[string]int{}
 	for i := range ciEvents {
@@ -90,12 +90,20 @@ func TestAWS_TrainWhen(t *testing.T) {
 }
 
 // checkWithoutCredentials runs the stages of an environment that deploys nothing, in a job
-// without a role: the registry is not asked.
-func (p *project) checkWithoutCredentials() {
+// without a role: the registry is not asked, and a notification that can't be sent is one
+// line, which changes nothing of the result.
+func (p *project) checkWithoutCredentials(topic string) {
 	p.t.Helper()
 	before := p.env
 	defer func() { p.env = before }()
 	p.env = slices.DeleteFunc(slices.Clone(before), func(kv string) bool { return strings.HasPrefix(kv, "AWS_ACCESS_KEY_ID=") })
+	notify := fmt.Sprintf("notify: [{sns: %q}]\n", topic)
+	p.edit("slipway.yaml", "environments:\n", notify+"environments:\n")
+	p.commit("tell a topic")
+	p.inCI("push", "topic", "run").wantExit(0).wantText(
+		"succeeded  run ", "gave up sending a message to sns releases: publish to "+topic+": no credentials of AWS found\n")
+	p.edit("slipway.yaml", notify, "")
+	p.commit("tell nobody")
 	p.inCI("push", "topic", "run", "--json").wantRun(0, "succeeded")
 	p.inCI("push", "main", "plan").wantExit(1).wantText("no credentials of AWS found")
 }

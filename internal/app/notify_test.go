@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ type receiver struct {
 	mu       sync.Mutex
 	got      []string
 	failures int
+	refusal  error  // of every message
 	during   func() // while a message is on its way
 }
 
@@ -34,6 +36,9 @@ func (r *receiver) Notify(_ context.Context, m port.Message) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.refusal != nil {
+		return r.refusal
+	}
 	if r.failures--; r.failures >= 0 {
 		return fault.New(fault.Unavailable, "no route to chat")
 	}
@@ -104,6 +109,20 @@ func TestNotifications_SentOnce(t *testing.T) {
 		if len(s.told) > 0 {
 			t.Errorf("told %q, want nothing: no process died", s.told)
 		}
+	}
+}
+
+// TestNotifications_Denied: what the receiver will never take is given up, and one line
+// says so.
+func TestNotifications_Denied(t *testing.T) {
+	chat := &receiver{refusal: fault.New(fault.Denied, "publish to chat").Cause(errors.New("no credentials found")).Hint("log in")}
+	s := newSender(t, &fake.ObjectStore{}, chat, "machine", time.Now)
+	s.post(t, 1)
+	for range 3 {
+		s.deliverDue(t.Context())
+	}
+	if want := []string{"gave up sending a message to chat: publish to chat: no credentials found"}; !slices.Equal(s.told, want) {
+		t.Errorf("told %q, want %q", s.told, want)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
@@ -94,7 +95,17 @@ var ErrNoCredentials = errors.New("no credentials of AWS found")
 // noCredentialsError is ErrNoCredentials with what the SDK tried.
 type noCredentialsError struct{ tried error }
 
-func (e noCredentialsError) Error() string   { return ErrNoCredentials.Error() + ": " + e.tried.Error() }
+// Error leaves out what the SDK tried if it came to the last of its sources, the metadata
+// of an EC2 instance: then nothing is configured, and the error of that one is beside the
+// point.
+func (e noCredentialsError) Error() string {
+	if tried := e.tried.Error(); !strings.Contains(tried, "no EC2 IMDS role found") {
+		return ErrNoCredentials.Error() + ": " + tried
+	}
+	return ErrNoCredentials.Error()
+}
+
+// Unwrap gives errors.Is both.
 func (e noCredentialsError) Unwrap() []error { return []error{ErrNoCredentials, e.tried} }
 
 var noCredentialsText = regexp.MustCompile(`refresh cached credentials|no EC2 IMDS role found|get credentials`)

@@ -71,6 +71,19 @@ func TestNotifier_Limits(t *testing.T) {
 	}
 }
 
+// Without credentials, as in a pull request's job without a role, one short line says so.
+func TestNotifier_NoCredentials(t *testing.T) {
+	c, topic, options := start(t)
+	awstest.As(t, awstest.Principal{})
+	err := New(topic, options).Notify(t.Context(), port.Message{Title: "dev: succeeded", Text: "run"})
+	if want := "publish to " + topic + ": no credentials of AWS found"; !fault.Is(err, fault.Denied) || err.Error() != want {
+		t.Errorf("%v, want %q", err, want)
+	}
+	if n := len(c.Messages(topic)); n != 0 {
+		t.Errorf("%d messages", n)
+	}
+}
+
 func TestNotifier_Name(t *testing.T) {
 	if got := New("arn:aws:sns:ap-southeast-1:111122223333:releases", session.Options{}).Name(); got != "sns releases" {
 		t.Errorf("%q", got)
