@@ -155,9 +155,13 @@ func (c *Cloud) stsNeeds(call *Call) ([]Access, bool) {
 	return nil, false
 }
 
+// ecrNeeds: tags that come with a repository need an action of their own.
 func (c *Cloud) ecrNeeds(call *Call) ([]Access, bool) {
+	if arn := call.text("resourceArn"); arn != "" {
+		return c.tagged(call, arn, ""), true
+	}
 	if name := call.text("repositoryName"); name != "" {
-		return call.on(c.arn("ecr", "repository/"+name)), true
+		return c.tagged(call, c.arn("ecr", "repository/"+name), "TagResource"), true
 	}
 	names, _ := call.Input["repositoryNames"].([]any)
 	var all []Access
@@ -167,14 +171,27 @@ func (c *Cloud) ecrNeeds(call *Call) ([]Access, bool) {
 	return all, len(all) > 0
 }
 
-func (c *Cloud) eksNeeds(call *Call) ([]Access, bool) {
-	name := call.text("name")
-	return call.on(c.arn("eks", "cluster/"+name)), name != ""
+// tagged is what an operation on a resource needs, with the keys of tags; tags that come
+// with its creation need the tagging action too, if there is one.
+func (c *Cloud) tagged(call *Call, arn, tagging string) []Access {
+	all := call.on(arn)
+	all[0].Keys = c.withTags(map[string][]string{}, call, arn)
+	if tagging != "" && len(requestTags(call)) > 0 {
+		all = append(all, Access{Action: call.Service.SigningName() + ":" + tagging, Resource: arn, Keys: c.withTags(map[string][]string{}, call, arn)})
+	}
+	return all
 }
 
 func (c *Cloud) snsNeeds(call *Call) ([]Access, bool) {
-	arn := call.text("TopicArn")
-	return call.on(arn), arn != ""
+	switch name := call.text("Name"); {
+	case call.text("TopicArn") != "":
+		return c.tagged(call, call.text("TopicArn"), ""), true
+	case call.text("ResourceArn") != "":
+		return c.tagged(call, call.text("ResourceArn"), ""), true
+	case name != "":
+		return c.tagged(call, c.arn("sns", name), "TagResource"), true
+	}
+	return nil, false
 }
 
 // imageActions are what requests to the data plane of ECR need, by what they name.

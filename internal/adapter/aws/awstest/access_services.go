@@ -9,7 +9,10 @@ import (
 // Service Authorization Reference of S3.
 var s3Actions = map[string]string{
 	"HeadObject": "GetObject", "CreateMultipartUpload": "PutObject", "UploadPart": "PutObject", "CompleteMultipartUpload": "PutObject",
-	"HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket",
+	"HeadBucket": "ListBucket", "ListObjectsV2": "ListBucket", "ListObjectVersions": "ListBucketVersions",
+	"PutBucketEncryption": "PutEncryptionConfiguration", "GetBucketEncryption": "GetEncryptionConfiguration",
+	"PutPublicAccessBlock": "PutBucketPublicAccessBlock", "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+	"PutBucketLifecycleConfiguration": "PutLifecycleConfiguration", "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration", "DeleteBucketLifecycle": "PutLifecycleConfiguration",
 }
 
 // s3Needs: actions on objects, or on the bucket for an operation without a key.
@@ -18,10 +21,13 @@ func (c *Cloud) s3Needs(call *Call) ([]Access, bool) {
 	if other, ok := s3Actions[action]; ok {
 		action = other
 	}
-	if action == "GetObject" && call.text("VersionId") != "" {
-		action = "GetObjectVersion"
+	if (action == "GetObject" || action == "DeleteObject") && call.text("VersionId") != "" {
+		action += "Version"
 	}
-	resource := "arn:aws:s3:::" + call.text("Bucket")
+	resource := bucketARN(call.text("Bucket"))
+	if action == "DeleteObjects" {
+		return deletionNeeds(call, resource), true
+	}
 	keys := map[string][]string{}
 	if key := call.text("Key"); key != "" {
 		resource += "/" + key
@@ -32,18 +38,42 @@ func (c *Cloud) s3Needs(call *Call) ([]Access, bool) {
 	if value := call.text("IfNoneMatch"); value != "" {
 		keys["s3:if-none-match"] = []string{value}
 	}
-	return []Access{{Action: "s3:" + action, Resource: resource, Keys: keys}}, call.text("Bucket") != ""
+	all := []Access{{Action: "s3:" + action, Resource: resource, Keys: keys}}
+	if config, _ := call.Input["CreateBucketConfiguration"].(map[string]any); config["Tags"] != nil {
+		tagging := &Call{Input: map[string]any{"Tags": config["Tags"]}}
+		c.withTags(keys, tagging, resource)
+		all = append(all, Access{Action: "s3:TagResource", Resource: resource, Keys: keys})
+	}
+	return all, call.text("Bucket") != ""
+}
+
+// deletionNeeds: each object, and its versions by an action of their own.
+func deletionNeeds(call *Call, bucket string) (all []Access) {
+	deletion, _ := call.Input["Delete"].(map[string]any)
+	objects, _ := deletion["Objects"].([]any)
+	for _, one := range objects {
+		o, _ := one.(map[string]any)
+		action := "s3:DeleteObject"
+		if o["VersionId"] != nil {
+			action += "Version"
+		}
+		all = append(all, Access{Action: action, Resource: fmt.Sprint(bucket, "/", o["Key"])})
+	}
+	return all
 }
 
 // logsNeeds: streams have ARNs of their own.
 func (c *Cloud) logsNeeds(call *Call) ([]Access, bool) {
+	if arn := call.text("resourceArn"); arn != "" {
+		return c.tagged(call, arn, ""), true
+	}
 	group := call.text("logGroupName")
 	resource := c.arn("logs", "log-group:"+group)
 	switch stream := call.text("logStreamName"); call.Operation.Name {
 	case "CreateLogStream", "PutLogEvents", "GetLogEvents":
 		resource += ":log-stream:" + stream
 	}
-	return call.on(resource), group != ""
+	return c.tagged(call, resource, "TagResource"), group != ""
 }
 
 // cloudwatchNeeds: alarms have ARNs, and metrics a namespace. Composite alarms are shown to
@@ -54,6 +84,8 @@ func (c *Cloud) cloudwatchNeeds(call *Call) ([]Access, bool) {
 	switch call.Operation.Name {
 	case "PutMetricAlarm":
 		names = append(names, call.text("AlarmName"))
+	case "ListTagsForResource", "TagResource", "UntagResource":
+		return c.tagged(call, call.text("ResourceARN"), ""), true
 	case "DeleteAlarms":
 		names, _ = call.Input["AlarmNames"].([]any)
 	default:
@@ -67,9 +99,10 @@ func (c *Cloud) cloudwatchNeeds(call *Call) ([]Access, bool) {
 	var all []Access
 	for _, name := range names {
 		arn := c.arn("cloudwatch", fmt.Sprint("alarm:", name))
-		all = append(all, Access{Action: action, Resource: arn})
+		keys := c.withTags(map[string][]string{}, call, arn)
+		all = append(all, Access{Action: action, Resource: arn, Keys: keys})
 		if len(tags) > 0 {
-			all = append(all, Access{Action: "cloudwatch:TagResource", Resource: arn})
+			all = append(all, Access{Action: "cloudwatch:TagResource", Resource: arn, Keys: keys})
 		}
 	}
 	return all, true
@@ -107,9 +140,11 @@ func (c *Cloud) sagemakerNeeds(call *Call) ([]Access, bool) {
 	if resource == "" {
 		return nil, false
 	}
+	c.withTags(keys, call, resource)
 	all := []Access{{Action: "sagemaker:" + call.Operation.Name, Resource: resource, Keys: keys}}
 	if tags, _ := call.Input["Tags"].([]any); len(tags) > 0 && call.Operation.Name != "AddTags" {
-		all = append(all, Access{Action: "sagemaker:AddTags", Resource: resource})
+		tagging := c.withTags(map[string][]string{"sagemaker:TaggingAction": {call.Operation.Name}}, call, resource)
+		all = append(all, Access{Action: "sagemaker:AddTags", Resource: resource, Keys: tagging})
 	}
 	for _, member := range []string{"RoleArn", "ExecutionRoleArn"} {
 		if role := call.text(member); role != "" {

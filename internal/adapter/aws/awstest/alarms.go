@@ -22,7 +22,6 @@ const (
 type alarm struct {
 	kind       string
 	input      map[string]any // of PutMetricAlarm, without its tags
-	tags       map[string]string
 	spec       alarmSpec
 	state      string
 	reason     string
@@ -74,17 +73,21 @@ func (c *Cloud) AlarmState(name string) string {
 func (c *Cloud) RemoveAlarm(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.metrics.alarms, name)
+	c.removeAlarm(name)
 }
 
 // AlarmTags returns the tags of an alarm; nil: there is no such alarm.
 func (c *Cloud) AlarmTags(name string) map[string]string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if a := c.metrics.alarms[name]; a != nil {
-		return maps.Clone(a.tags)
+	if c.metrics.alarms[name] == nil {
+		return nil
 	}
-	return nil
+	tags := maps.Clone(c.tags[c.alarmARN(name)])
+	if tags == nil {
+		tags = map[string]string{}
+	}
+	return tags
 }
 
 // RepeatPages makes the list of alarms one without a last page.
@@ -111,9 +114,9 @@ func (c *Cloud) putMetricAlarm(call *Call) (any, error) {
 	}
 	a := c.metrics.alarms[spec.AlarmName]
 	if a == nil {
-		a = &alarm{kind: metricAlarm, state: StateNoData, reason: "Unchecked: Initial alarm creation", tags: map[string]string{}}
-		for _, t := range spec.Tags { // of an alarm that exists, PutMetricAlarm ignores them
-			a.tags[t.Key] = t.Value
+		a = &alarm{kind: metricAlarm, state: StateNoData, reason: "Unchecked: Initial alarm creation"}
+		if err := c.addTags(c.alarmARN(spec.AlarmName), spec.Tags); err != nil { // of an alarm that exists, PutMetricAlarm ignores them
+			return nil, err
 		}
 		c.metrics.alarms[spec.AlarmName] = a
 	}
@@ -134,7 +137,7 @@ func (c *Cloud) deleteAlarms(call *Call) (any, error) {
 		}
 	}
 	for _, name := range in.AlarmNames {
-		delete(c.metrics.alarms, name)
+		c.removeAlarm(name)
 	}
 	return struct{}{}, nil
 }

@@ -31,7 +31,7 @@ type alarmSpec struct {
 		MetricStat *metricStat
 	}
 	WarmUpConfiguration *struct{ WarmUpPeriodDurationInMinutes int }
-	Tags                []struct{ Key, Value string }
+	Tags                []tag
 }
 
 type metricStat struct {

@@ -52,9 +52,15 @@ type Cloud struct {
 	needs      map[string]func(*Call) ([]Access, bool) // by service; false: by the operation's name
 	serial     int
 
-	iam       iam
-	tags      map[string]map[string]string // by ARN and key
-	clusters  map[string]*Cluster
+	iam      iam
+	tags     map[string]map[string]string // by ARN and key
+	clusters map[string]*Cluster
+	entries  map[string]*entry // of access, by cluster and principal
+
+	associations  map[string]*association // of Pod Identity, by ID
+	entryDelay    time.Duration
+	serviceQuotas []Quota
+
 	topics    map[string]*Topic
 	repos     map[string]*Repository
 	images    http.Handler          // the data plane of ECR
@@ -63,6 +69,7 @@ type Cloud struct {
 	onPush    *Repository // settings of the repositories that pushing makes; nil: it makes none
 	ml        sagemakerState
 	buckets   map[string]*Bucket
+	taken     map[string]bool // names of buckets that others have
 	logGroups map[string]*LogGroup
 	metrics   metrics // of CloudWatch
 	buses     buses
@@ -87,6 +94,7 @@ func New(config Config) (*Cloud, error) {
 	c := &Cloud{
 		Account: config.Account, Region: config.Region, clock: config.Clock, jobClock: config.Jobs, services: services,
 		principals: map[string]Principal{}, tags: map[string]map[string]string{}, clusters: map[string]*Cluster{}, topics: map[string]*Topic{}, repos: map[string]*Repository{}, passwords: map[string]imageLogin{}, identities: map[string]identity{},
+		entries: map[string]*entry{}, associations: map[string]*association{}, serviceQuotas: newQuotas(), taken: map[string]bool{},
 		buckets: map[string]*Bucket{}, logGroups: map[string]*LogGroup{},
 		metrics: metrics{alarms: map[string]*alarm{}, datapoints: map[string][]datapoint{}}, buses: buses{events: map[string][]Event{}},
 		jobs: map[string]*Job{}, missing: map[string]bool{}, quotas: map[string]int{}, denied: map[string]bool{},
@@ -110,14 +118,15 @@ func New(config Config) (*Cloud, error) {
 	c.newIAM()
 	c.handlers = map[string]map[string]handler{
 		"sts": c.sts(), "iam": c.iamHandlers(), "ecr": c.ecr(), "eks": c.eks(), "sns": c.sns(),
-		"sagemaker":  c.sagemaker(),
-		"s3":         c.s3(),
-		"logs":       c.logs(),
-		"cloudwatch": c.cloudwatch(),
-		"events":     c.events(),
+		"sagemaker":                c.sagemaker(),
+		"s3":                       c.s3(),
+		"logs":                     c.logs(),
+		"cloudwatch":               c.cloudwatch(),
+		"events":                   c.events(),
+		"resourcegroupstaggingapi": c.tagging(), "service-quotas": c.quotaHandlers(),
 	}
 	c.needs = map[string]func(*Call) ([]Access, bool){
-		"sts": c.stsNeeds, "iam": c.iamNeeds, "ecr": c.ecrNeeds, "eks": c.eksNeeds, "sns": c.snsNeeds, "s3": c.s3Needs, "logs": c.logsNeeds, "sagemaker": c.sagemakerNeeds, "cloudwatch": c.cloudwatchNeeds, "events": c.eventsNeeds,
+		"sts": c.stsNeeds, "iam": c.iamNeeds, "ecr": c.ecrNeeds, "eks": c.eksNeeds, "sns": c.snsNeeds, "s3": c.s3Needs, "logs": c.logsNeeds, "sagemaker": c.sagemakerNeeds, "cloudwatch": c.cloudwatchNeeds, "events": c.eventsNeeds, "resourcegroupstaggingapi": c.taggingNeeds, "service-quotas": c.quotaNeeds,
 	}
 	for service, operations := range c.handlers {
 		for name := range operations {
@@ -215,6 +224,9 @@ func (c *Cloud) answer(call *Call) (out any, fault Fault, err error) {
 	}
 	if call.Principal.ARN != "" {
 		if err = c.authorizeCall(call); err != nil {
+			return nil, fault, err
+		}
+		if err = c.authorizeBucket(call); err != nil {
 			return nil, fault, err
 		}
 	}

@@ -112,6 +112,7 @@ func (c *Cloud) cloudwatch() map[string]handler {
 	return map[string]handler{
 		"PutMetricData": c.putMetricData, "PutMetricAlarm": c.putMetricAlarm, "DescribeAlarms": c.describeAlarms,
 		"DeleteAlarms": c.deleteAlarms, "ListAlarmMuteRules": c.listMuteRules,
+		"TagResource": c.tagAlarm, "UntagResource": c.untagAlarm, "ListTagsForResource": c.listTagsOfAlarm,
 	}
 }
 

@@ -77,6 +77,12 @@ func decodeREST(s *model.Service, r *http.Request, body []byte) (model.Operation
 			switch {
 			case ref.Location == "uri":
 				input[member] = labels[wire]
+			case ref.Location == "querystring" && s.Shapes[ref.Shape].Type == "list" && r.URL.Query().Has(wire):
+				var list []any
+				for _, value := range r.URL.Query()[wire] {
+					list = append(list, value)
+				}
+				input[member] = list
 			case ref.Location == "querystring" && r.URL.Query().Has(wire):
 				input[member] = scalar(s.Shapes[ref.Shape], r.URL.Query().Get(wire))
 			case ref.Location == "header" && r.Header.Get(wire) != "":

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -15,6 +14,11 @@ type Repository struct {
 	Mutability string // empty: IMMUTABLE
 	ScanOnPush bool
 	images     map[string]*Image
+
+	exclusions []exclusion
+	encryption map[string]any // empty: AES256
+	lifecycle  string         // a policy; empty: none
+	created    time.Time
 }
 
 // Image is an image in a repository.
@@ -38,7 +42,7 @@ func (c *Cloud) addRepository(r Repository) *Repository {
 	if r.Mutability == "" {
 		r.Mutability = "IMMUTABLE"
 	}
-	r.images = map[string]*Image{}
+	r.images, r.created = map[string]*Image{}, c.clock()
 	c.repos[r.Name] = &r
 	return &r
 }
@@ -98,7 +102,7 @@ func (c *Cloud) RegistryHost() string {
 }
 
 func (c *Cloud) ecr() map[string]handler {
-	return map[string]handler{
+	all := map[string]handler{
 		"GetAuthorizationToken":     c.getAuthorizationToken,
 		"DescribeRepositories":      c.describeRepositories,
 		"CreateRepository":          c.createRepository,
@@ -107,6 +111,8 @@ func (c *Cloud) ecr() map[string]handler {
 		"StartImageScan":            c.startImageScan,
 		"UpdateImageStorageClass":   c.updateImageStorageClass,
 	}
+	maps.Copy(all, c.ecrSettings())
+	return all
 }
 
 // tokenLifetime is that of a token for the data plane. Source: GetAuthorizationToken
@@ -156,28 +162,18 @@ func (c *Cloud) repository(name string) (*Repository, error) {
 }
 
 func (c *Cloud) describe(r *Repository) map[string]any {
-	return map[string]any{
+	d := map[string]any{
 		"repositoryName": r.Name, "repositoryArn": c.arn("ecr", "repository/"+r.Name), "registryId": c.Account,
 		"repositoryUri": c.RegistryHost() + "/" + r.Name, "imageTagMutability": r.Mutability,
-		"imageScanningConfiguration": map[string]bool{"scanOnPush": r.ScanOnPush},
+		"imageScanningConfiguration": map[string]bool{"scanOnPush": r.ScanOnPush}, "createdAt": r.created.UTC(), "encryptionConfiguration": map[string]any{"encryptionType": "AES256"},
 	}
-}
-
-func (c *Cloud) createRepository(call *Call) (any, error) {
-	var in struct {
-		RepositoryName, ImageTagMutability string
-		ImageScanningConfiguration         struct{ ScanOnPush bool }
+	if r.encryption != nil {
+		d["encryptionConfiguration"] = r.encryption
 	}
-	if err := call.Into(&in); err != nil {
-		return nil, err
+	if len(r.exclusions) > 0 {
+		d["imageTagMutabilityExclusionFilters"] = r.exclusions
 	}
-	if c.repos[in.RepositoryName] != nil {
-		return nil, refuse("RepositoryAlreadyExistsException", "The repository with name '%s' already exists", in.RepositoryName)
-	}
-	if in.ImageTagMutability == "" {
-		in.ImageTagMutability = "MUTABLE" // AWS's default
-	}
-	return map[string]any{"repository": c.describe(c.addRepository(Repository{Name: in.RepositoryName, Mutability: in.ImageTagMutability, ScanOnPush: in.ImageScanningConfiguration.ScanOnPush}))}, nil
+	return d
 }
 
 type imageID struct{ ImageDigest, ImageTag string }
@@ -241,7 +237,7 @@ func (r *Repository) setTag(digest, tag string) error {
 		if i < 0 || other.Digest == digest {
 			continue
 		}
-		if strings.HasPrefix(r.Mutability, "IMMUTABLE") {
+		if r.immutable(tag) {
 			return refuse("ImageTagAlreadyExistsException", "The image tag '%s' already exists in the '%s' repository and cannot be overwritten because the tag is immutable.", tag, r.Name)
 		}
 		other.Tags = slices.Delete(other.Tags, i, i+1)

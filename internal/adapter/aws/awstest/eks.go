@@ -3,6 +3,7 @@ package awstest
 import (
 	"context"
 	"encoding/base64"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,6 +19,12 @@ type Cluster struct {
 	Name, Endpoint, Version string
 	CA                      []byte // PEM
 	Status                  string // empty: ACTIVE
+
+	AuthenticationMode string            // empty: API
+	Issuer             string            // of the tokens of its pods, with https://; empty: none
+	Addons             map[string]string // versions by name, such as eks-pod-identity-agent
+	Nodegroups         []Nodegroup
+	FargateProfiles    []FargateProfile
 }
 
 // AddCluster makes a cluster, or replaces it.
@@ -27,11 +34,25 @@ func (c *Cloud) AddCluster(k Cluster) {
 	if k.Status == "" {
 		k.Status = "ACTIVE"
 	}
+	if k.AuthenticationMode == "" {
+		k.AuthenticationMode = "API"
+	}
 	c.clusters[k.Name] = &k
 }
 
 func (c *Cloud) eks() map[string]handler {
-	return map[string]handler{"DescribeCluster": c.describeCluster}
+	all := map[string]handler{"DescribeCluster": c.describeCluster}
+	for _, some := range []map[string]handler{c.eksEntries(), c.eksPods(), c.eksParts()} {
+		maps.Copy(all, some)
+	}
+	return all
+}
+
+func (c *Cloud) cluster(name string) (*Cluster, error) {
+	if k := c.clusters[name]; k != nil {
+		return k, nil
+	}
+	return nil, refuse("ResourceNotFoundException", "No cluster found for name: %s.", name)
 }
 
 func (c *Cloud) describeCluster(call *Call) (any, error) {
@@ -39,14 +60,19 @@ func (c *Cloud) describeCluster(call *Call) (any, error) {
 	if err := call.Into(&in); err != nil {
 		return nil, err
 	}
-	k := c.clusters[in.Name]
-	if k == nil {
-		return nil, refuse("ResourceNotFoundException", "No cluster found for name: %s.", in.Name)
+	k, err := c.cluster(in.Name)
+	if err != nil {
+		return nil, err
 	}
-	return map[string]any{"cluster": map[string]any{
+	d := map[string]any{
 		"name": k.Name, "arn": c.arn("eks", "cluster/"+k.Name), "endpoint": k.Endpoint, "version": k.Version, "status": k.Status,
 		"certificateAuthority": map[string]any{"data": base64.StdEncoding.EncodeToString(k.CA)},
-	}}, nil
+		"accessConfig":         map[string]any{"authenticationMode": k.AuthenticationMode},
+	}
+	if k.Issuer != "" {
+		d["identity"] = map[string]any{"oidc": map[string]any{"issuer": k.Issuer}}
+	}
+	return map[string]any{"cluster": d}, nil
 }
 
 // ClusterUser returns who a bearer token of an EKS cluster is, as the cluster's

@@ -14,6 +14,8 @@ type LogGroup struct {
 	Name    string
 	streams map[string]*logStream
 	created int64
+
+	retention int // days; 0: for ever
 }
 
 type logStream struct {
@@ -73,10 +75,12 @@ func (g *LogGroup) stream(name string, now int64) *logStream {
 }
 
 func (c *Cloud) logs() map[string]handler {
-	return map[string]handler{
+	all := map[string]handler{
 		"CreateLogGroup": c.createLogGroup, "CreateLogStream": c.createLogStream, "PutLogEvents": c.putLogEvents,
 		"DescribeLogStreams": c.describeLogStreams, "GetLogEvents": c.getLogEvents, "FilterLogEvents": c.filterLogEvents,
 	}
+	maps.Copy(all, c.logGroupHandlers())
+	return all
 }
 
 // logInput are the members of requests about logs.

@@ -18,6 +18,11 @@ type Bucket struct {
 
 	objects map[string][]*Object // versions by key, oldest first
 	uploads map[string]*upload   // by ID
+
+	settings   map[string]map[string]any // by their names in the model
+	suspended  bool                      // it kept versions once
+	policy     *Policy
+	policyText string
 }
 
 // Object is one version of an object.
@@ -29,16 +34,22 @@ type Object struct {
 	ContentType          string
 	KMSKey               string // empty: S3's own
 	ModTime              time.Time
+
+	marker bool // the object was deleted
 }
 
 // AddBucket makes an empty bucket.
 func (c *Cloud) AddBucket(b Bucket) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.addBucket(b)
+}
+
+func (c *Cloud) addBucket(b Bucket) {
 	if b.Region == "" {
 		b.Region = c.Region
 	}
-	b.objects, b.uploads = map[string][]*Object{}, map[string]*upload{}
+	b.objects, b.uploads, b.settings = map[string][]*Object{}, map[string]*upload{}, newSettings()
 	c.buckets[b.Name] = &b
 }
 
@@ -57,7 +68,7 @@ func (c *Cloud) PutObject(bucket, key string, body []byte) (version string, err 
 func (c *Cloud) Object(bucket, key string) (Object, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if b := c.buckets[bucket]; b != nil && len(b.objects[key]) > 0 {
+	if b := c.buckets[bucket]; b != nil && b.newest(key) != nil {
 		return *b.newest(key), true
 	}
 	return Object{}, false
@@ -76,17 +87,17 @@ func (c *Cloud) Keys(bucket, prefix string) []string {
 func (b *Bucket) keys(prefix string) []string {
 	var keys []string
 	for _, key := range slices.Sorted(maps.Keys(b.objects)) {
-		if strings.HasPrefix(key, prefix) {
+		if strings.HasPrefix(key, prefix) && b.newest(key) != nil {
 			keys = append(keys, key)
 		}
 	}
 	return keys
 }
 
-// newest returns the newest version of a key, or nil.
+// newest returns the newest version of a key, or nil if there is none or it was deleted.
 func (b *Bucket) newest(key string) *Object {
 	versions := b.objects[key]
-	if len(versions) == 0 {
+	if len(versions) == 0 || versions[len(versions)-1].marker {
 		return nil
 	}
 	return versions[len(versions)-1]
@@ -112,7 +123,7 @@ func (c *Cloud) store(b *Bucket, o *Object) *Object {
 func (b *Bucket) find(key, version string) (*Object, error) {
 	newest := b.newest(key)
 	switch {
-	case newest == nil:
+	case newest == nil && version == "":
 		return nil, &Error{Code: "NoSuchKey", Message: "The specified key does not exist.", Status: 404}
 	case version == "":
 		return newest, nil
@@ -120,6 +131,9 @@ func (b *Bucket) find(key, version string) (*Object, error) {
 	i := slices.IndexFunc(b.objects[key], func(o *Object) bool { return o.VersionID == version })
 	if i < 0 {
 		return nil, &Error{Code: "NoSuchVersion", Message: "The specified version does not exist.", Status: 404}
+	}
+	if b.objects[key][i].marker {
+		return nil, &Error{Code: "MethodNotAllowed", Message: "The specified method is not allowed against this resource.", Status: 405}
 	}
 	return b.objects[key][i], nil
 }

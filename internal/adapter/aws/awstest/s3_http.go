@@ -111,7 +111,7 @@ func s3Operation(method string, q url.Values, hasKey bool) string {
 	case !hasKey && method == http.MethodGet && q.Get("list-type") == "2":
 		return "ListObjectsV2"
 	case !hasKey:
-		return ""
+		return bucketOperation(method, q)
 	case method == http.MethodPut && q.Has("uploadId"):
 		return "UploadPart"
 	case method == http.MethodPost && q.Has("uploads"):
@@ -122,6 +122,28 @@ func s3Operation(method string, q url.Values, hasKey bool) string {
 		return "AbortMultipartUpload"
 	}
 	return map[string]string{http.MethodPut: "PutObject", http.MethodGet: "GetObject", http.MethodHead: "HeadObject", http.MethodDelete: "DeleteObject"}[method]
+}
+
+// bucketOperations are those on a bucket that a word in the query tells apart.
+var bucketOperations = map[string]map[string]string{
+	"encryption":        {http.MethodPut: "PutBucketEncryption", http.MethodGet: "GetBucketEncryption"},
+	"versioning":        {http.MethodPut: "PutBucketVersioning", http.MethodGet: "GetBucketVersioning"},
+	"publicAccessBlock": {http.MethodPut: "PutPublicAccessBlock", http.MethodGet: "GetPublicAccessBlock"},
+	"policy":            {http.MethodPut: "PutBucketPolicy", http.MethodGet: "GetBucketPolicy", http.MethodDelete: "DeleteBucketPolicy"},
+	"tagging":           {http.MethodPut: "PutBucketTagging", http.MethodGet: "GetBucketTagging"},
+	"lifecycle":         {http.MethodPut: "PutBucketLifecycleConfiguration", http.MethodGet: "GetBucketLifecycleConfiguration", http.MethodDelete: "DeleteBucketLifecycle"},
+	"location":          {http.MethodGet: "GetBucketLocation"},
+	"versions":          {http.MethodGet: "ListObjectVersions"},
+	"delete":            {http.MethodPost: "DeleteObjects"},
+}
+
+func bucketOperation(method string, q url.Values) string {
+	for word, byMethod := range bucketOperations {
+		if q.Has(word) {
+			return byMethod[method]
+		}
+	}
+	return map[string]string{http.MethodPut: "CreateBucket", http.MethodDelete: "DeleteBucket"}[method]
 }
 
 // decodeS3 takes the members of the input from the path, the query, the headers and
@@ -149,6 +171,8 @@ func decodeS3(call *Call, bucket, key string, body []byte) (map[string]any, erro
 				return nil, refuse("MalformedXML", "%v", err)
 			}
 			input[member] = v
+		case ref.Location == "" && shape.Type == "string" && len(body) > 0: // a bucket's policy
+			input[member] = string(body)
 		}
 	}
 	return input, nil
@@ -175,6 +199,8 @@ type s3Output struct {
 // roots are the names of the elements of responses.
 var roots = map[string]string{
 	"ListObjectsV2": "ListBucketResult", "CreateMultipartUpload": "InitiateMultipartUploadResult", "CompleteMultipartUpload": "CompleteMultipartUploadResult",
+	"GetBucketVersioning": "VersioningConfiguration", "GetBucketTagging": "Tagging", "GetBucketLifecycleConfiguration": "LifecycleConfiguration",
+	"ListObjectVersions": "ListVersionsResult", "DeleteObjects": "DeleteResult",
 }
 
 // writeHeaders writes the members that are headers, and returns the body with the rest.

@@ -2,18 +2,22 @@ package awstest
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 )
 
 func (c *Cloud) s3() map[string]handler {
-	return map[string]handler{
+	all := map[string]handler{
 		"HeadBucket": c.headBucket, "ListObjectsV2": c.listObjects,
 		"PutObject": c.putObject, "GetObject": c.getObject, "HeadObject": c.getObject,
 		"CreateMultipartUpload": c.createMultipartUpload, "UploadPart": c.uploadPart,
 		"CompleteMultipartUpload": c.completeMultipartUpload, "AbortMultipartUpload": c.abortMultipartUpload,
 	}
+	maps.Copy(all, c.s3Settings())
+	maps.Copy(all, c.s3Versions())
+	return all
 }
 
 // s3Input are the members of requests about objects.

@@ -27,6 +27,17 @@ func writeRestXML(b *strings.Builder, s *model.Service, name string, v any) {
 		for _, member := range slices.Sorted(maps.Keys(v)) {
 			ref := shape.Members[member]
 			tag := wireName(&ref, member)
+			if inner := s.Shapes[ref.Shape]; inner.Type == "list" && !inner.Flattened {
+				b.WriteString("<" + tag + ">")
+				for _, value := range elements(v[member]) {
+					one := wireName(inner.Member, "member")
+					b.WriteString("<" + one + ">")
+					writeRestXML(b, s, inner.Member.Shape, value)
+					b.WriteString("</" + one + ">")
+				}
+				b.WriteString("</" + tag + ">")
+				continue
+			}
 			for _, value := range elements(v[member]) {
 				child := ref.Shape
 				if inner := s.Shapes[ref.Shape]; inner.Type == "list" {
@@ -88,12 +99,19 @@ func (e element) value(s *model.Service, name string) (any, error) {
 			members[member] = v
 			continue
 		}
-		v, err := child.value(s, inner.Member.Shape)
-		if err != nil {
-			return nil, err
+		items := []element{child}
+		if !inner.Flattened {
+			items = child.Children
 		}
 		list, _ := members[member].([]any)
-		members[member] = append(list, v)
+		for _, item := range items {
+			v, err := item.value(s, inner.Member.Shape)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+		}
+		members[member] = append([]any{}, list...)
 	}
 	return members, nil
 }
@@ -110,6 +128,9 @@ func memberOf(shape model.Shape, tag string) (string, model.Ref, bool) {
 func scalarXML(shape model.Shape, text string) any {
 	if shape.Type == "integer" || shape.Type == "long" {
 		return json.Number(strings.TrimSpace(text))
+	}
+	if shape.Type == "boolean" {
+		return strings.TrimSpace(text) == "true"
 	}
 	return text
 }

@@ -89,6 +89,7 @@ func (c *Cloud) DeleteJob(kind, name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.jobs, kind+"/"+name)
+	delete(c.tags, c.arn("sagemaker", kind+"/"+name))
 }
 
 func (c *Cloud) sagemakerJobs() map[string]handler {

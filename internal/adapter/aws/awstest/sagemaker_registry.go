@@ -89,6 +89,7 @@ func (c *Cloud) ChangeModelPackage(group string, version int, change func(*Model
 func (c *Cloud) modelRegistry() map[string]handler {
 	return map[string]handler{
 		"CreateModelPackageGroup":   c.createModelPackageGroup,
+		"DeleteModelPackageGroup":   c.deleteModelPackageGroup,
 		"DescribeModelPackageGroup": c.describeModelPackageGroup,
 		"ListModelPackageGroups":    c.listModelPackageGroups,
 		"CreateModelPackage":        c.withToken(c.createModelPackage),
@@ -167,6 +168,19 @@ func (c *Cloud) modelGroup(name string) (*modelGroup, error) {
 		return g, nil
 	}
 	return nil, refuse("ValidationException", "ModelPackageGroup %s does not exist.", c.arn("sagemaker", "model-package-group/"+name))
+}
+
+func (c *Cloud) deleteModelPackageGroup(call *Call) (any, error) {
+	g, err := c.modelGroup(call.text("ModelPackageGroupName"))
+	if err != nil {
+		return nil, err
+	}
+	if len(g.versions) > 0 {
+		return nil, refuse("ConflictException", "Model Package Group %s cannot be deleted because it still contains Model Packages.", g.name)
+	}
+	delete(c.ml.groups, g.name)
+	delete(c.tags, c.arn("sagemaker", "model-package-group/"+g.name))
+	return map[string]any{}, nil
 }
 
 func (c *Cloud) describeModelPackageGroup(call *Call) (any, error) {

@@ -59,7 +59,8 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (c *Cloud) serviceAt(host string) *model.Service {
 	for _, s := range c.services {
 		prefix := s.Metadata.EndpointPrefix
-		if host == fmt.Sprintf("%s.%s.amazonaws.com", prefix, c.Region) || host == prefix+".amazonaws.com" {
+		global := s.Name == "resourcegroupstaggingapi" && host == prefix+".us-east-1.amazonaws.com" // where it finds what is of IAM
+		if host == fmt.Sprintf("%s.%s.amazonaws.com", prefix, c.Region) || host == prefix+".amazonaws.com" || global {
 			return s
 		}
 	}
@@ -69,7 +70,7 @@ func (c *Cloud) serviceAt(host string) *model.Service {
 // regionOf is the region that calls at a host have to be signed for; empty: any.
 func (c *Cloud) regionOf(s *model.Service, host string) string {
 	switch {
-	case s.Name == "iam":
+	case s.Name == "iam", strings.Contains(host, ".us-east-1."):
 		return "us-east-1" // IAM is there, for all regions
 	case strings.HasPrefix(host, s.Metadata.EndpointPrefix+".amazonaws."):
 		return ""

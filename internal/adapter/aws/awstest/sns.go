@@ -1,11 +1,16 @@
 package awstest
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+)
 
 // Topic is a topic of SNS with what was published to it.
 type Topic struct {
 	ARN      string
 	Messages []Message
+
+	attributes map[string]string
 }
 
 // Message is one that was published.
@@ -30,7 +35,11 @@ func (c *Cloud) Messages(arn string) []Message {
 	return nil
 }
 
-func (c *Cloud) sns() map[string]handler { return map[string]handler{"Publish": c.publish} }
+func (c *Cloud) sns() map[string]handler {
+	all := map[string]handler{"Publish": c.publish}
+	maps.Copy(all, c.snsTopics())
+	return all
+}
 
 // maxMessage is SNS's limit, in bytes. Source: Publish in its API reference.
 const maxMessage = 262144

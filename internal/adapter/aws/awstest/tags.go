@@ -52,6 +52,14 @@ func (c *Cloud) dropTagsOf(call *Call, arn string) error {
 	return nil
 }
 
+// setTags adds tags that are a map, as some services have them.
+func (c *Cloud) setTags(arn string, tags map[string]string) {
+	if c.tags[arn] == nil && len(tags) > 0 {
+		c.tags[arn] = map[string]string{}
+	}
+	maps.Copy(c.tags[arn], tags)
+}
+
 // tagList lists the tags of a resource by their keys.
 func (c *Cloud) tagList(arn string) []tag {
 	all := []tag{}
@@ -72,10 +80,7 @@ func (c *Cloud) Tags(arn string) map[string]string {
 func (c *Cloud) Tag(arn string, tags map[string]string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.tags[arn] == nil {
-		c.tags[arn] = map[string]string{}
-	}
-	maps.Copy(c.tags[arn], tags)
+	c.setTags(arn, tags)
 }
 
 // withTags adds the condition keys of a request's tags, and of those that the resource has.

@@ -30,6 +30,14 @@ func (c *Cloud) AddTrustedRole(name, trust string, issuer *Issuer) error {
 	return nil
 }
 
+// denies reports whether a statement about one of the names denies an access.
+func (p Policy) denies(names []string, a Access) bool {
+	return slices.ContainsFunc(p.Statement, func(s Statement) bool {
+		named := slices.ContainsFunc(s.Principal["AWS"], func(want string) bool { return want == "*" || slices.Contains(names, want) })
+		return s.Effect == "Deny" && named && s.matches(a)
+	})
+}
+
 // trusts evaluates the trust policy for a principal of the account.
 func (p Policy) trusts(kind string, names []string, a Access) bool {
 	result := NotAllowed
