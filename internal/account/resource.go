@@ -121,6 +121,13 @@ type Set struct {
 	Resources       []Resource
 }
 
+// Limits of what is made, in days: how long an untagged image stays, which no release
+// names, and how long a log group keeps events.
+const (
+	UntaggedDays  = 14
+	RetentionDays = 90
+)
+
 // Tags that say what is Slipway's. There is no other state.
 const (
 	TagProject     = "slipway:project"

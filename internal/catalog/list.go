@@ -7,9 +7,12 @@ import (
 	"slices"
 
 	"github.com/slipway-cd/slipway/internal/adapter/anchore"
+	"github.com/slipway-cd/slipway/internal/adapter/aws/cloudwatch"
+	"github.com/slipway-cd/slipway/internal/adapter/aws/cloudwatchlogs"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/ecr"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/eventbridge"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/objects"
+	"github.com/slipway-cd/slipway/internal/adapter/aws/s3"
 	sagemakerjobs "github.com/slipway-cd/slipway/internal/adapter/aws/sagemaker/jobs"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/sagemaker/registry"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/sns"
@@ -97,6 +100,10 @@ func Default() extension.Set {
 			verify.Extension(),
 			watch.Extension(),
 			rollback.Extension(),
+		},
+		AWS: extension.AWSParts{
+			Push: ecr.PushRights, Pull: ecr.PullRights, Alarms: cloudwatch.AlarmRights, Metrics: cloudwatch.MetricRights, Logs: cloudwatchlogs.Rights,
+			Datasets: s3.DatasetRights, PodsModel: registry.PodsRights,
 		},
 	}
 }

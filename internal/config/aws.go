@@ -16,6 +16,25 @@ type AWS struct {
 	Region  string `yaml:"region" jsonschema_description:"Region. The variable AWS_REGION does not count."`
 	Metrics string `yaml:"metrics" json:",omitempty" jsonschema_description:"Namespace of CloudWatch in which each run publishes its metrics. Default: none are published."`
 	Logs    string `yaml:"logs" json:",omitempty" jsonschema_description:"Log group of CloudWatch Logs in which each run writes a stream ENVIRONMENT/RUN. It must exist. Default: none is written."`
+
+	GitHub         *GitHub    `yaml:"github" json:",omitempty" jsonschema_description:"Repository of GitHub whose jobs may assume the roles, by their OIDC tokens."`
+	OIDC           *OIDC      `yaml:"oidc" json:",omitempty" jsonschema_description:"Another issuer of OIDC tokens whose jobs may assume the roles, such as GitLab."`
+	Principals     StringList `yaml:"principals" json:",omitempty" jsonschema_description:"ARNs of users and roles that may assume the environments' roles, such as yours: one or a list."`
+	ServiceAccount string     `yaml:"service_account" json:",omitempty" jsonschema_description:"ServiceAccount of the service's pods, which get a role that may read the model (EKS Pod Identity). Requires model.deliver: env."`
+}
+
+// GitHub is a repository, by its name and by the numbers that a recycled name does not have.
+type GitHub struct {
+	Repository string `yaml:"repository" jsonschema:"required" jsonschema_description:"OWNER/NAME, as GitHub writes it."`
+	ID         string `yaml:"id" jsonschema_description:"Number of the repository, in quotes: gh api repos/OWNER/NAME --jq .id"`
+	OwnerID    string `yaml:"owner_id" jsonschema_description:"Number of the owner, in quotes: gh api repos/OWNER/NAME --jq .owner.id"`
+}
+
+// OIDC is an issuer of tokens.
+type OIDC struct {
+	Issuer   string     `yaml:"issuer" jsonschema:"required" jsonschema_description:"URL of the issuer, such as https://gitlab.com."`
+	Audience string     `yaml:"audience" jsonschema:"required" jsonschema_description:"Audience of the tokens."`
+	Subjects StringList `yaml:"subjects" jsonschema:"required" jsonschema_description:"Subjects that enter an environment: one or a list. {environment} is its name; {ref} and {ref_type} (branch, tag) are each of the branches and tags that its on names: project_path:GROUP/NAME:ref_type:{ref_type}:ref:{ref}"`
 }
 
 // EnvironmentAWS is what an environment changes in where it is in AWS.
@@ -119,6 +138,7 @@ func (d *decoder) validateAWS() {
 			d.addError(key, "add aws: {region: ...}", "%s: the region of AWS is not set", key)
 		}
 	}
+	d.validateTrusted()
 	for _, name := range slices.Sorted(maps.Keys(d.project.Environments)) {
 		a := d.project.Environments[name].AWS
 		d.matchAWS("environments."+string(name)+".aws", a.Account, a.Region, a.Role)

@@ -1,6 +1,9 @@
 package extension
 
-import "github.com/slipway-cd/slipway/internal/port"
+import (
+	"github.com/slipway-cd/slipway/internal/account"
+	"github.com/slipway-cd/slipway/internal/port"
+)
 
 // Builder is a kind of image builder: image: {build: {KIND: ..., more keys of the
 // section}}.
@@ -24,4 +27,6 @@ type Scanner struct {
 	Kind        Kind
 	Description string
 	New         func(h Host) (port.Scanner, error)
+	// Rights is what it calls in AWS for the images of a repository of ECR; nil: nothing.
+	Rights func(p AWSPlace, repository string) []account.Statement
 }

@@ -29,6 +29,7 @@ type Set struct {
 	JobRunners      []JobRunner
 	StateStores     []StateStore
 	Steps           []Step
+	AWS             AWSParts
 }
 
 // Target returns the target of that kind. An unknown kind is fault.Invalid, as it

@@ -20,6 +20,8 @@ type StateStore struct {
 	Check func(u *url.URL) error
 	// Open may connect, but stores nothing of Slipway's.
 	Open func(ctx context.Context, u *url.URL) (port.ObjectStore, error)
+	// Rights is what the store calls in AWS; nil: it is elsewhere.
+	Rights StateRights
 }
 
 // ParseStateURL parses the place of a shared state: a URL, or the path of a folder.

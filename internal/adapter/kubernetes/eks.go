@@ -1,6 +1,7 @@
 package kubernetes
 
 import (
+	"github.com/slipway-cd/slipway/internal/account"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/port"
@@ -18,6 +19,18 @@ type EKSSection struct {
 
 // UseAWS implements extension.AWSUser.
 func (s *EKSSection) UseAWS(a extension.AWS) { s.AWS = a }
+
+// AWSRights implements extension.RightsUser. What the role may do in the namespace is up to
+// the cluster: see EKSPlace.
+func (s *EKSSection) AWSRights(p extension.AWSPlace) extension.AWSRights {
+	return extension.AWSRights{Role: s.Role, Statements: []account.Statement{{
+		Sid: "FindTheCluster", Actions: []string{"eks:DescribeCluster"}, Resources: []string{p.ARN("eks", "cluster/"+s.Cluster)},
+		Needs: []account.Need{{Step: "deploy, verify, watch, rollback", Call: "eks:DescribeCluster", Why: "to find the cluster's address and certificate, at every connection"}},
+	}}}
+}
+
+// EKSPlace implements extension.ClusterUser.
+func (s *EKSSection) EKSPlace() (cluster, namespace string) { return s.Cluster, s.Namespace }
 
 const clusterPattern = `^[0-9A-Za-z][A-Za-z0-9_-]{0,99}$`
 

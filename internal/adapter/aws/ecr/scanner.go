@@ -63,6 +63,7 @@ func NewScanner(c ScannerConfig) *Scanner {
 func ScannerExtension() extension.Scanner {
 	return extension.Scanner{
 		Kind: "ecr", Description: "the registry's own scanner, for images in ECR",
+		Rights: ScanRights,
 		New: func(h extension.Host) (port.Scanner, error) {
 			return NewScanner(ScannerConfig{Images: h.Images, Roles: h.RegistryRoles, Clock: h.Clock}), nil
 		},
