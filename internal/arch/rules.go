@@ -71,7 +71,7 @@ var rules = []rule{
 	{"internal/account/export", with("internal/account", "internal/account/export"), "what exports have in common is pure"},
 	{"internal/account/terraform", with("internal/account", "internal/account/export", "internal/account/terraform/*"), "an export is pure"},
 	{"internal/account/cloudformation", with("internal/account", "internal/account/export"), "an export is pure"},
-	{"internal/account/design", with("internal/account", "internal/config", "internal/extension"), "what a project needs is decided by its file alone"},
+	{"internal/account/design", with("internal/account", "internal/config", "internal/extension", "internal/step"), "what a project needs is decided by its file alone"},
 	{"internal/plan", with("internal/extension", "internal/step", "internal/gate", "internal/config", "internal/port"), "a plan is pure"},
 	{"internal/engine", withTools("internal/plan", "internal/step", "internal/record", "internal/port"), "the engine runs steps through their contract"},
 	{"internal/record", withTools("internal/extension", "internal/plan", "internal/step", "internal/port", "internal/record"), "records import words and contracts only"},
