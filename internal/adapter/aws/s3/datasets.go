@@ -29,6 +29,7 @@ const (
 type Datasets struct {
 	at      extension.AWS
 	options session.Options
+	objects int // at most, of an entry
 
 	mu     sync.Mutex // never held during a request
 	client *Client
@@ -38,7 +39,7 @@ var _ port.Datasets = (*Datasets)(nil)
 
 // NewDatasets sends nothing yet.
 func NewDatasets(at extension.AWS, o session.Options) *Datasets {
-	return &Datasets{at: at, options: o}
+	return &Datasets{at: at, options: o, objects: maxDatasetObjects}
 }
 
 // connect refuses credentials of another account: they may see other data.
@@ -85,7 +86,7 @@ func (d *Datasets) Pin(ctx context.Context, uri string) (delivery.Dataset, error
 		}
 		return pinnedObject(pinned, info), nil
 	}
-	all, err := c.list(ctx, at)
+	all, err := c.list(ctx, at, d.objects)
 	if err != nil {
 		return pinned, err
 	}
@@ -122,8 +123,8 @@ type listedObject struct {
 }
 
 // list returns what is below a prefix, sorted by key. Nothing there is fault.NotFound;
-// more than maxDatasetObjects are fault.Exhausted.
-func (c *Client) list(ctx context.Context, prefix Object) (all []listedObject, err error) {
+// more than most are fault.Exhausted.
+func (c *Client) list(ctx context.Context, prefix Object, most int) (all []listedObject, err error) {
 	action := "list the objects of " + prefix.String()
 	pages := s3.NewListObjectsV2Paginator(sdk(c), &s3.ListObjectsV2Input{Bucket: &prefix.Bucket, Prefix: &prefix.Key})
 	for pages.HasMorePages() {
@@ -131,8 +132,8 @@ func (c *Client) list(ctx context.Context, prefix Object) (all []listedObject, e
 		if err != nil {
 			return nil, c.explain(ctx, action, prefix, err)
 		}
-		if len(all)+len(page.Contents) > maxDatasetObjects {
-			return nil, fault.New(fault.Exhausted, "%s: they are more than %d", action, maxDatasetObjects).Hint("put them into archives, or name a smaller prefix")
+		if len(all)+len(page.Contents) > most {
+			return nil, fault.New(fault.Exhausted, "%s: they are more than %d", action, most).Hint("put them into archives, or name a smaller prefix")
 		}
 		for _, o := range page.Contents {
 			all = append(all, listedObject{aws.ToString(o.Key), aws.ToString(o.ETag), aws.ToInt64(o.Size)})
@@ -178,7 +179,7 @@ func (d *Datasets) Fetch(ctx context.Context, pinned delivery.Dataset, dir strin
 }
 
 func (c *Client) fetchPrefix(ctx context.Context, at Object, pinned delivery.Dataset, root *os.Root) error {
-	all, err := c.list(ctx, at)
+	all, err := c.list(ctx, at, maxDatasetObjects)
 	if fault.Is(err, fault.NotFound) || err == nil && pinnedPrefix(delivery.Dataset{URI: pinned.URI}, all).Digest != pinned.Digest {
 		return moved(pinned)
 	}

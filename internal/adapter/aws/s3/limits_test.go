@@ -37,12 +37,13 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func TestUnpack_Limits(t *testing.T) {
+	few := limits{files: 100, free: 1 << 20}
 	for name, tt := range map[string]struct {
 		write func(*tar.Writer) error
 		kind  fault.Kind
 	}{
 		"too many files": {func(w *tar.Writer) error {
-			for i := range maxArchiveFiles + 2 {
+			for i := range few.files + 1 {
 				if err := w.WriteHeader(&tar.Header{Name: "./", Typeflag: tar.TypeDir, Format: tar.FormatUSTAR}); err != nil {
 					return fmt.Errorf("%d: %w", i, err)
 				}
@@ -50,10 +51,10 @@ func TestUnpack_Limits(t *testing.T) {
 			return nil
 		}, fault.Exhausted},
 		"a bomb": {func(w *tar.Writer) error {
-			if err := w.WriteHeader(&tar.Header{Name: "a", Size: 256 << 20, Typeflag: tar.TypeReg}); err != nil {
+			if err := w.WriteHeader(&tar.Header{Name: "a", Size: 8 << 20, Typeflag: tar.TypeReg}); err != nil {
 				return err
 			}
-			_, err := io.CopyN(w, zeros{}, 256<<20)
+			_, err := io.CopyN(w, zeros{}, 8<<20)
 			return err
 		}, fault.Exhausted},
 		"a long name": {func(w *tar.Writer) error {
@@ -75,9 +76,9 @@ func TestUnpack_Limits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			packed := packedBy(tt.write)
-			defer func() { _, _ = io.Copy(io.Discard, io.LimitReader(packed, 64<<20)) }()
+			defer func() { _, _ = io.Copy(io.Discard, io.LimitReader(packed, 8<<20)) }()
 			dir := t.TempDir()
-			_, err := unpack(t.Context(), packed, dir, 1<<20)
+			_, err := unpack(t.Context(), packed, dir, few)
 			if !fault.Is(err, tt.kind) {
 				t.Errorf("%v, want %s", err, tt.kind)
 			}
@@ -88,12 +89,12 @@ func TestUnpack_Limits(t *testing.T) {
 					held += info.Size()
 				}
 			}
-			if held > 32<<20 {
+			if held > 4<<20 {
 				t.Errorf("%d bytes were written", held)
 			}
 		})
 	}
-	if _, err := unpack(t.Context(), &counter{r: bytes.NewReader([]byte("no archive"))}, t.TempDir(), 1<<20); err == nil || fault.Is(err, fault.Exhausted) {
+	if _, err := unpack(t.Context(), &counter{r: bytes.NewReader([]byte("no archive"))}, t.TempDir(), few); err == nil || fault.Is(err, fault.Exhausted) {
 		t.Errorf("of another form: %v", err)
 	}
 }

@@ -56,7 +56,7 @@ func (c *Client) Unpack(ctx context.Context, o Object, dir string) (Archive, err
 	}
 	sum := sha256.New()
 	packed := &counter{r: io.TeeReader(out.Body, sum)}
-	files, err := unpack(ctx, packed, dir, freeBytes)
+	files, err := unpack(ctx, packed, dir, limits{files: maxArchiveFiles, free: freeBytes})
 	if err == nil {
 		_, err = io.Copy(io.Discard, packed) // to the end: the checksum is of all of it
 	}
@@ -111,7 +111,13 @@ func (c *counter) Read(p []byte) (int, error) {
 
 // unpack writes the regular files of an archive, and returns their digests by name. The
 // ratio counts beyond free bytes.
-func unpack(ctx context.Context, packed *counter, dir string, free int64) (map[string]delivery.Digest, error) {
+// limits are those that a test would take minutes to reach.
+type limits struct {
+	files int
+	free  int64 // bytes for which no ratio counts
+}
+
+func unpack(ctx context.Context, packed *counter, dir string, most limits) (map[string]delivery.Digest, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fault.New(fault.FileKind(err), "open the folder %s", dir).Cause(err)
@@ -121,7 +127,7 @@ func unpack(ctx context.Context, packed *counter, dir string, free int64) (map[s
 	if err != nil {
 		return nil, err
 	}
-	u := &unpacker{ctx: ctx, root: root, packed: packed, free: free, files: map[string]delivery.Digest{}}
+	u := &unpacker{ctx: ctx, root: root, packed: packed, free: most.free, files: map[string]delivery.Digest{}}
 	archive := tar.NewReader(z)
 	for n := 0; ; n++ {
 		h, err := archive.Next()
@@ -130,8 +136,8 @@ func unpack(ctx context.Context, packed *counter, dir string, free int64) (map[s
 			return u.files, nil
 		case err != nil:
 			return nil, err
-		case n == maxArchiveFiles:
-			return nil, fault.New(fault.Exhausted, "it has more than %d files", maxArchiveFiles).Hint("write fewer files, or one archive")
+		case n == most.files:
+			return nil, fault.New(fault.Exhausted, "it has more than %d files", most.files).Hint("write fewer files, or one archive")
 		}
 		if err := u.entry(h, archive); err != nil {
 			return nil, err
