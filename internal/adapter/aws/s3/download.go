@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -30,20 +29,23 @@ func (c *Client) Download(ctx context.Context, prefix Object, dir string) error 
 		return fault.New(fault.FileKind(err), "%s", action).Cause(err)
 	}
 	defer root.Close()
-	pages := s3.NewListObjectsV2Paginator(sdk(c), &s3.ListObjectsV2Input{Bucket: &prefix.Bucket, Prefix: &prefix.Key})
-	for n, left := 0, int64(maxDownloadBytes); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return c.explain(ctx, action, prefix, err)
-		}
-		for _, o := range page.Contents {
-			if n, left = n+1, left-aws.ToInt64(o.Size); n > maxDownloads || left < 0 {
-				return fault.New(fault.Exhausted, "%s: they are more than %d, or larger than %d MiB", action, maxDownloads, maxDownloadBytes>>20)
-			}
-			at := Object{Bucket: prefix.Bucket, Key: aws.ToString(o.Key)}
-			if err := c.downloadTo(ctx, at, root, strings.TrimPrefix(at.Key, prefix.Key), aws.ToInt64(o.Size), ""); err != nil {
-				return err
-			}
+	all, err := c.list(ctx, prefix, maxDownloads)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var size int64
+	for _, o := range all {
+		size += o.size
+	}
+	if size > maxDownloadBytes {
+		return fault.New(fault.Exhausted, "%s: they are larger than %d MiB", action, maxDownloadBytes>>20)
+	}
+	for _, o := range all {
+		if err := c.downloadTo(ctx, Object{Bucket: prefix.Bucket, Key: o.key}, root, strings.TrimPrefix(o.key, prefix.Key), o.size, ""); err != nil {
+			return err
 		}
 	}
 	return nil

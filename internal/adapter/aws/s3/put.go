@@ -45,7 +45,7 @@ func (c *Client) Create(ctx context.Context, o Object, content io.ReaderAt, size
 	} else if !fault.Is(err, fault.NotFound) {
 		return false, err
 	}
-	if size <= partSize {
+	if size <= c.partSize {
 		_, err = sdk(c).PutObject(ctx, &s3.PutObjectInput{
 			Bucket: &o.Bucket, Key: &o.Key, Body: io.NewSectionReader(content, 0, size), IfNoneMatch: aws.String("*"),
 			ServerSideEncryption: e.algorithm(), SSEKMSKeyId: optional(e.KMSKey),
@@ -79,10 +79,10 @@ func (c *Client) createInParts(ctx context.Context, o Object, content io.ReaderA
 		}
 	}()
 	parts := &types.CompletedMultipartUpload{}
-	for at, n := int64(0), int32(1); at < size; at, n = at+partSize, n+1 {
+	for at, n := int64(0), int32(1); at < size; at, n = at+c.partSize, n+1 {
 		part, err := sdk(c).UploadPart(ctx, &s3.UploadPartInput{
 			Bucket: &o.Bucket, Key: &o.Key, UploadId: made.UploadId, PartNumber: aws.Int32(n),
-			Body: io.NewSectionReader(content, at, min(partSize, size-at)),
+			Body: io.NewSectionReader(content, at, min(c.partSize, size-at)),
 		})
 		if err != nil {
 			return err

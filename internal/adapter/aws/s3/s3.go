@@ -51,12 +51,13 @@ func (i Info) HasVersion() bool { return i.Version != "" && i.Version != "null" 
 
 // Client reads and writes objects. It is safe for concurrent use.
 type Client struct {
-	session *session.Session
+	session  *session.Session
+	partSize int64 // of large objects, in bytes
 }
 
 // New returns a Client for the session. Nothing is sent yet.
 func New(s *session.Session) *Client {
-	return &Client{session: s}
+	return &Client{session: s, partSize: partSize}
 }
 
 // sdk makes the SDK's client where it is used: as a field, the linker would keep all of

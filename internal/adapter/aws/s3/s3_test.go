@@ -82,7 +82,8 @@ func TestClient_CreatesOnce(t *testing.T) {
 // A large object goes in parts. One that fails leaves no part behind.
 func TestClient_CreatesInParts(t *testing.T) {
 	l, client := newClient(t, extension.AWS{})
-	content := bytes.Repeat([]byte("0123456789abcdef"), 66<<16) // 66 MiB
+	client.LimitParts(5 << 20)
+	content := bytes.Repeat([]byte("0123456789abcdef"), 6<<16) // 6 MiB
 	created, err := client.Create(t.Context(), object("big"), bytes.NewReader(content), int64(len(content)), s3.Encryption{})
 	if err != nil || !created {
 		t.Fatal(created, err)
@@ -197,7 +198,11 @@ func TestClient_Download(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	before := l.Count("s3", "GetObject")
 	if err := client.Download(t.Context(), object("many/"), t.TempDir()); !fault.Is(err, fault.Exhausted) {
 		t.Errorf("%v", err)
+	}
+	if n := l.Count("s3", "GetObject") - before; n != 0 {
+		t.Errorf("%d objects were fetched before the limit was seen", n)
 	}
 }
