@@ -40,7 +40,7 @@ func twice(t *testing.T, open func(*testing.T) record.Store) []record.Store {
 
 func testTwoHandlesQueue(t *testing.T, open func(*testing.T) record.Store) {
 	h := twice(t, open)
-	const n = 24
+	const n = 12
 	got := make([]record.Run, n)
 	each(t, n, h, func(s record.Store, i int) (err error) {
 		got[i], err = s.Runs().Enqueue(t.Context(), newRun(i, "prod"))
