@@ -13,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/config"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/scratch"
 	"github.com/slipway-cd/slipway/internal/step/digest"
 )
 
@@ -23,6 +24,10 @@ type ModelFiles struct {
 	Metrics string // a JSON file
 	Why     string
 }
+
+// modelPrefix begins the names of folders in the state folder where models are packed and
+// unpacked, also by the model registries.
+const modelPrefix = "model-"
 
 const maxMetricsBytes = 1 << 20
 
@@ -38,11 +43,12 @@ func (a *App) AddModel(ctx context.Context, add ModelFiles) (out delivery.ModelV
 		if err != nil {
 			return err
 		}
-		dir, err := os.MkdirTemp(s.workspace.Home, "model-")
+		tmp, err := scratch.New(s.workspace.Home, modelPrefix, a.Clock())
 		if err != nil {
-			return fmt.Errorf("create a folder for the model's files: %w", err)
+			return err
 		}
-		defer os.RemoveAll(dir)
+		defer tmp.Close()
+		dir := tmp.Files()
 		if err := copyModel(a.absolute(add.Path), dir, raw); err != nil {
 			return err
 		}

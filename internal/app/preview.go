@@ -11,6 +11,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/plan"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/scratch"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -131,12 +132,12 @@ func (s *session) renderPreview(ctx context.Context, p plan.Plan, rel delivery.R
 	if len(from.Manifests) == 0 {
 		return renderer.Render(ctx, m)
 	}
-	tmp, err := os.MkdirTemp("", "slipway-plan-")
+	tmp, err := scratch.New("", scratchPrefix, s.app.Clock())
 	if err != nil {
-		return port.Rendered{}, fmt.Errorf("create a folder for the manifests: %w", err)
+		return port.Rendered{}, err
 	}
-	defer os.RemoveAll(tmp)
-	m.Dir = filepath.Join(tmp, "src") // a checkout keeps its notes beside it
+	defer tmp.Close()
+	m.Dir = filepath.Join(tmp.Files(), "src") // a checkout keeps its notes beside it
 	if err := os.Mkdir(m.Dir, 0o700); err != nil {
 		return port.Rendered{}, fmt.Errorf("create a folder for the manifests: %w", err)
 	}

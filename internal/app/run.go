@@ -2,8 +2,11 @@ package app
 
 import (
 	"context"
+	"path/filepath"
 
+	"github.com/slipway-cd/slipway/internal/engine"
 	"github.com/slipway-cd/slipway/internal/record"
+	"github.com/slipway-cd/slipway/internal/scratch"
 )
 
 // Run plans and delivers. Runs of the environment that a killed process left unfinished
@@ -11,6 +14,7 @@ import (
 func (a *App) Run(ctx context.Context, ask RunOptions) (rep RunReport, err error) {
 	err = a.during(ask.Event).withSession(ctx, func(s *session) error {
 		keepReserve(s.workspace.Home)
+		s.removeAbandoned()
 		p, err := s.plan(ctx, ask)
 		if err != nil {
 			return err
@@ -22,6 +26,14 @@ func (a *App) Run(ctx context.Context, ask RunOptions) (rep RunReport, err error
 		return err
 	})
 	return rep, err
+}
+
+// removeAbandoned removes what killed processes left where they packed, unpacked and
+// fetched models. Who uses such a folder holds its lock.
+func (s *session) removeAbandoned() {
+	now := s.app.Clock()
+	scratch.Sweep(filepath.Join(s.workspace.Home, modelPrefix+"*"), now)
+	scratch.Sweep(filepath.Join(engine.RunDir(s.workspace.Home, "*"), "work", "*", ".fetch-*"), now)
 }
 
 // execute runs the engine, sends notifications meanwhile, and returns the report.

@@ -19,6 +19,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/policy"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/redact"
+	"github.com/slipway-cd/slipway/internal/scratch"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
@@ -59,6 +60,9 @@ func (a *App) withSession(ctx context.Context, do func(*session) error) (err err
 	return do(s)
 }
 
+// scratchPrefix begins the names of folders among the system's temporary ones.
+const scratchPrefix = "slipway-plan-"
+
 // withPreviewSession is withSession for a use case that leaves the repository and the
 // state folder as they are: what has to be written goes to a folder that is removed
 // at the end.
@@ -67,20 +71,20 @@ func (a *App) withPreviewSession(ctx context.Context, do func(*session) error) (
 	if err != nil {
 		return err
 	}
-	tmp, err := newScratch(a.Clock())
+	tmp, err := scratch.New("", scratchPrefix, a.Clock())
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, tmp.close()) }()
+	defer func() { err = errors.Join(err, tmp.Close()) }()
 	if !hasRecords(place.Home) {
-		place.Home = filepath.Join(tmp.dir, "state")
+		place.Home = filepath.Join(tmp.Files(), "state")
 	}
 	s, err := a.openSession(ctx, place, true)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.deps.Close()) }()
-	s.scratch = tmp.dir
+	s.scratch = tmp.Files()
 	s.useScratchSource()
 	return do(s)
 }

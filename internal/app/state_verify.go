@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/record"
 	"github.com/slipway-cd/slipway/internal/record/shared"
 	"github.com/slipway-cd/slipway/internal/record/statelog"
+	"github.com/slipway-cd/slipway/internal/scratch"
 )
 
 // StateVerification is what `slipway state verify` found.
@@ -91,12 +92,12 @@ func (a *App) openSharedState(ctx context.Context) (*shared.State, error) {
 
 // verifyLog applies the log in a temporary folder.
 func (a *App) verifyLog(ctx context.Context, s *shared.State) (v record.LogVerification, err error) {
-	tmp, err := newScratch(a.Clock())
+	tmp, err := scratch.New("", scratchPrefix, a.Clock())
 	if err != nil {
 		return v, err
 	}
-	defer func() { err = errors.Join(err, tmp.close()) }()
-	dir := filepath.Join(tmp.dir, "verify")
+	defer func() { err = errors.Join(err, tmp.Close()) }()
+	dir := filepath.Join(tmp.Files(), "verify")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return v, fmt.Errorf("create a folder for the verification: %w", err)
 	}

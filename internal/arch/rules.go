@@ -20,7 +20,7 @@ func with(more ...string) []string { return slices.Concat(words, text, more) }
 // Those in tools touch files or time: packages that are pure may not have them.
 var (
 	text  = []string{"internal/environ", "internal/logcap", "internal/loopback", "internal/quantile", "internal/redact", "internal/termtext", "internal/textline"}
-	tools = []string{"internal/atomicfile", "internal/dumpable", "internal/filetrust", "internal/flock", "internal/sandbox", "internal/wait"}
+	tools = []string{"internal/atomicfile", "internal/dumpable", "internal/filetrust", "internal/flock", "internal/sandbox", "internal/scratch", "internal/wait"}
 )
 
 func withTools(more ...string) []string { return with(slices.Concat(tools, more)...) }
@@ -37,6 +37,7 @@ var rules = []rule{
 	{"internal/redact", words, "redaction is pure"},
 	{"internal/atomicfile", nil, "atomic file writes import nothing internal"},
 	{"internal/flock", []string{"internal/wait"}, "file locks import nothing internal but how to wait"},
+	{"internal/scratch", []string{"internal/filetrust", "internal/flock"}, "temporary folders are owned by locks"},
 	{"internal/wait", nil, "waiting imports nothing internal"},
 	{"internal/quantile", []string{"internal/port"}, "quantiles import the ports' histograms only"},
 	{"internal/termtext", nil, "text helpers import nothing internal"},

@@ -17,6 +17,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/scratch"
 	"github.com/slipway-cd/slipway/internal/wait"
 )
 
@@ -255,18 +256,16 @@ func (p *poll) fetched(state port.JobState, folders map[string]string) port.JobS
 func (p *poll) fetch(ctx context.Context, folders map[string]string) (err error) {
 	act := "fetch the outputs of job " + string(p.handle)
 	partial := map[string]string{}
-	defer func() {
-		for _, dir := range partial {
-			err = errors.Join(err, os.RemoveAll(dir))
-		}
-	}()
 	for name, dir := range folders {
 		if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 			return fault.New(fault.FileKind(err), "%s", act).Cause(err)
 		}
-		if partial[name], err = os.MkdirTemp(filepath.Dir(dir), ".fetch-"); err != nil {
-			return fault.New(fault.FileKind(err), "%s", act).Cause(err)
+		tmp, tmpErr := scratch.New(filepath.Dir(dir), ".fetch-", time.Now())
+		if tmpErr != nil {
+			return fault.New(fault.FileKind(tmpErr), "%s", act).Cause(tmpErr)
 		}
+		defer func() { err = errors.Join(err, tmp.Close()) }()
+		partial[name] = tmp.Files()
 	}
 	from, to := io.Pipe()
 	done := make(chan error, 1)

@@ -12,6 +12,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/aws/s3"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
+	"github.com/slipway-cd/slipway/internal/scratch"
 	"github.com/slipway-cd/slipway/internal/wait"
 )
 
@@ -170,11 +171,12 @@ func (j *Jobs) fetch(ctx context.Context, c *connection, f form, l look, name, o
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return fault.New(fault.FileKind(err), "%s", act).Cause(err)
 	}
-	partial, err := os.MkdirTemp(filepath.Dir(dir), ".fetch-")
+	tmp, err := scratch.New(filepath.Dir(dir), ".fetch-", time.Now())
 	if err != nil {
 		return fault.New(fault.FileKind(err), "%s", act).Cause(err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(partial)) }()
+	defer func() { err = errors.Join(err, tmp.Close()) }()
+	partial := tmp.Files()
 	if f.training {
 		at, parseErr := s3.Parse(l.artifact)
 		if parseErr != nil {

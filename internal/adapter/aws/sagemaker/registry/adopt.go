@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +13,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/aws/s3"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/scratch"
 )
 
 // adopt takes over an approved version that Slipway did not make: its archive is fetched
@@ -95,11 +95,12 @@ func (r *Registry) fetch(ctx context.Context, c *client, ref delivery.ModelRef, 
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(r.config.Scratch, "model-")
+	tmp, err := scratch.New(r.config.Scratch, "model-", r.config.Clock())
 	if err != nil {
-		return nil, fmt.Errorf("create a folder for the files: %w", err)
+		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer tmp.Close()
+	dir := tmp.Files()
 	archive, err := c.objects.client.Unpack(ctx, at, dir)
 	if err != nil {
 		return nil, err

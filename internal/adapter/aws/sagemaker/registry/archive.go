@@ -14,6 +14,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/aws/s3"
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/scratch"
 )
 
 // storeArchive puts the artifact's files into S3 as model.tar.gz, for those who read the
@@ -42,11 +43,12 @@ func (r *Registry) storeArchive(ctx context.Context, c *client, ref delivery.Mod
 }
 
 func (r *Registry) packArchive(ctx context.Context, c *client, ref delivery.ModelRef, uri string) error {
-	dir, err := os.MkdirTemp(r.config.Scratch, "model-")
+	tmp, err := scratch.New(r.config.Scratch, "model-", r.config.Clock())
 	if err != nil {
-		return fmt.Errorf("create a folder for the archive of %s: %w", ref.Group, err)
+		return err
 	}
-	defer os.RemoveAll(dir)
+	defer tmp.Close()
+	dir := tmp.Files()
 	files := filepath.Join(dir, "files")
 	if err := r.config.Artifacts.Fetch(ctx, ref, files); err != nil {
 		return err
