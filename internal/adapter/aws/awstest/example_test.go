@@ -2,6 +2,7 @@ package awstest
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -93,6 +94,23 @@ func TestExample_Policies(t *testing.T) {
 		got := example(t, tt.file).trusts("Federated", []string{"arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"}, Access{Action: "sts:AssumeRoleWithWebIdentity", Keys: keys})
 		if got != tt.want {
 			t.Errorf("%s: %s of %s: %t, want %t", tt.file, tt.sub, tt.id, got, tt.want)
+		}
+	}
+}
+
+// TestExample_Documents: AWS has the actions, resources and keys of the example's policies.
+func TestExample_Documents(t *testing.T) {
+	files, err := filepath.Glob("../../../../examples/retail-aws/aws/iam/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%q, %v", files, err)
+	}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range CheckDocument(string(text)) {
+			t.Errorf("%s: %v", filepath.Base(name), err)
 		}
 	}
 }

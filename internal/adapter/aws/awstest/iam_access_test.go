@@ -165,6 +165,12 @@ func TestIAM_WebIdentity(t *testing.T) {
 	wantError(t, assume(impostor, nil), "InvalidIdentityToken")
 	wantError(t, assume(issuer, map[string]any{"aud": "other"}), "InvalidIdentityToken")
 	wantError(t, assume(issuer, map[string]any{"sub": "repo:o/r:environment:dev"}), "AccessDenied")
+	l.must(t, "UpdateAssumeRolePolicy", []string{"RoleName", "deploy", "PolicyDocument", strings.Replace(trust, `:aud": "sts.amazonaws.com"`, `:runner": "x"`, 1)})
+	wantError(t, assume(issuer, map[string]any{"runner": "x"}), "AccessDenied") // a claim that is no condition key
+	l.must(t, "UpdateAssumeRolePolicy", []string{"RoleName", "deploy", "PolicyDocument", strings.Replace(trust, `:aud": "sts.amazonaws.com"`, `:ref": "x"`, 1)})
+	if err := assume(issuer, map[string]any{"ref": "x"}); err != nil {
+		t.Error(err)
+	}
 	l.must(t, "DeleteOpenIDConnectProvider", []string{"OpenIDConnectProviderArn", providerARN + github})
 	wantError(t, assume(issuer, nil), "InvalidIdentityToken")
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/slipway-cd/slipway/internal/adapter/aws/awstest/iamdata"
 )
 
 // AddTrustedRole makes a role with a trust policy. The issuer signs the tokens of web
@@ -74,15 +76,23 @@ func (c *Cloud) principalNames(p Principal) []string {
 	return names
 }
 
-// trustsToken evaluates the trust policy for a token whose signature was verified.
+// trustsToken evaluates the trust policy for a token whose signature was verified. Of its
+// claims AWS makes condition keys of some, which depends on the issuer.
 func (c *Cloud) trustsToken(trust *Policy, issuer, token string) bool {
 	claims, err := claimsOf(token)
 	if err != nil {
 		return false
 	}
+	data, err := iamdata.Load()
+	if err != nil {
+		return false
+	}
+	known := data.Services["sts"].Actions["assumerolewithwebidentity"].Keys
 	keys := map[string][]string{}
 	for name, value := range claims {
-		keys[issuer+":"+name] = texts(value)
+		if key := issuer + ":" + name; slices.Contains(standardClaims, name) || slices.Contains(known, key) {
+			keys[key] = texts(value)
+		}
 	}
 	provider := c.iamARN("oidc-provider/" + issuer)
 	return trust.trusts("Federated", []string{provider}, Access{Action: "sts:AssumeRoleWithWebIdentity", Keys: keys})
