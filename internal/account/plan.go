@@ -140,8 +140,8 @@ func selects(names []string, r Resource) bool {
 	return slices.Contains(names, r.Name) || slices.Contains(names, string(r.Kind)+"/"+r.Name)
 }
 
-// kinds are all kinds in the order in which they are made.
-func kinds() []Kind {
+// Kinds returns all kinds in the order in which they are made.
+func Kinds() []Kind {
 	return []Kind{
 		KindBucket, KindProvider, KindPolicy, KindRole, KindRepository, KindModelGroup, KindLogGroup, KindTopic,
 		KindAlarm, KindPodIdentity, KindNamespace, KindAccessEntry,
@@ -152,7 +152,7 @@ func kinds() []Kind {
 // made first.
 func removals(set Set, observed []Observed, wanted map[string]bool, o Options) (all []Change) {
 	gone := slices.DeleteFunc(slices.Clone(observed), func(seen Observed) bool {
-		return wanted[seen.Key()] || seen.Owner() != set.Project
+		return wanted[seen.Key()] || seen.Owner() != set.Project || seen.Kind == KindAlarm // deployments make and remove alarms
 	})
 	for _, seen := range lastFirst(gone) {
 		c := removal(seen, o)
@@ -165,7 +165,7 @@ func removals(set Set, observed []Observed, wanted map[string]bool, o Options) (
 }
 
 func lastFirst(all []Observed) []Observed {
-	order := kinds()
+	order := Kinds()
 	out := slices.Clone(all)
 	slices.Reverse(out)
 	slices.SortStableFunc(out, func(a, b Observed) int { return slices.Index(order, b.Kind) - slices.Index(order, a.Kind) })

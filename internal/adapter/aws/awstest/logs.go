@@ -124,6 +124,7 @@ func (c *Cloud) createLogGroup(call *Call) (any, error) {
 		return nil, err
 	}
 	c.logGroup(in.LogGroupName)
+	c.setTags(c.logGroupARN(in.LogGroupName), requestTags(call))
 	return map[string]any{}, nil
 }
 

@@ -1,0 +1,227 @@
+package resources
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/slipway-cd/slipway/internal/account"
+	"github.com/slipway-cd/slipway/internal/fault"
+	"github.com/slipway-cd/slipway/internal/port"
+)
+
+// rightsName is the name of the one inline policy of a role.
+const rightsName = "slipway"
+
+// role looks after roles of IAM.
+type role struct{ *Account }
+
+var _ port.Account = role{}
+
+// Read implements port.Account.
+func (p role) Read(ctx context.Context, want account.Resource) (*account.Observed, error) {
+	known, err := p.details(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d, ok := known.byName[want.Name]
+	if !ok {
+		return nil, nil //nolint:nilnil // the port's way to say that there is none
+	}
+	o, err := p.observe(ctx, d)
+	if err != nil || o == nil {
+		return nil, err
+	}
+	o.Environment, o.Why = want.Environment, want.Why
+	return o, nil
+}
+
+// observe reads what the list of roles leaves out, too.
+func (p role) observe(ctx context.Context, d roleDetail) (*account.Observed, error) {
+	var out struct {
+		Role struct {
+			Description        string
+			MaxSessionDuration int
+		}
+	}
+	code, err := p.iam(ctx, "read the role "+d.RoleName, "GetRole", form("RoleName", d.RoleName), &out, iamMissing)
+	if err != nil || code != "" {
+		return nil, err
+	}
+	spec := account.LiveRole{
+		Description: out.Role.Description, Boundary: d.PermissionsBoundary.PermissionsBoundaryArn,
+		MaxSession: time.Duration(out.Role.MaxSessionDuration) * time.Second,
+	}
+	if spec.Trust, err = document(d.AssumeRolePolicyDocument); err != nil {
+		return nil, err
+	}
+	var others []account.Difference
+	for _, inline := range d.Inline {
+		if inline.PolicyName != rightsName {
+			others = append(others, account.Difference{Path: "policies", Have: "the inline policy " + inline.PolicyName})
+			continue
+		}
+		if spec.Rights, err = document(inline.PolicyDocument); err != nil {
+			return nil, err
+		}
+	}
+	for _, attached := range d.Attached {
+		others = append(others, account.Difference{Path: "policies", Have: attached.PolicyArn})
+	}
+	return &account.Observed{
+		Resource: account.Resource{Kind: account.KindRole, Name: d.RoleName, ARN: d.Arn, Spec: spec},
+		Tags:     tagMap(d.Tags), Others: others,
+	}, nil
+}
+
+// Create implements port.Account.
+func (p role) Create(ctx context.Context, want account.Resource, tags map[string]string) error {
+	spec, ok := want.Spec.(account.Role)
+	if !ok {
+		return fault.New(fault.Internal, "%s has the spec %T", want.Title(), want.Spec)
+	}
+	trust, err := policyText(spec.Trust)
+	if err != nil {
+		return err
+	}
+	defer p.forget()
+	exists := ""
+	return all(func() (err error) {
+		in := withTags(form("RoleName", want.Name, "Path", pathOf(want.ARN), "AssumeRolePolicyDocument", trust, "Description", spec.Description,
+			"PermissionsBoundary", spec.Boundary, "MaxSessionDuration", seconds(spec.MaxSession)), tags)
+		exists, err = p.iam(ctx, "make the "+want.Title(), "CreateRole", in, nil, iamExists)
+		return err
+	}, func() error {
+		if exists != "" {
+			p.forget()
+			return create(ctx, p, want, tags)
+		}
+		return p.putRights(ctx, want, spec.Rights)
+	})
+}
+
+func seconds(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return strconv.Itoa(int(d / time.Second))
+}
+
+func (p role) putRights(ctx context.Context, r account.Resource, rights account.Document) error {
+	if len(rights.Statements) == 0 {
+		_, err := p.iam(ctx, "take its rights from the "+r.Title(), "DeleteRolePolicy", form("RoleName", r.Name, "PolicyName", rightsName), nil, iamMissing)
+		return err
+	}
+	text, err := policyText(rights)
+	if err != nil {
+		return err
+	}
+	_, err = p.iam(ctx, "give the "+r.Title()+" its rights", "PutRolePolicy", form("RoleName", r.Name, "PolicyName", rightsName, "PolicyDocument", text), nil)
+	return err
+}
+
+// Update implements port.Account. What was attached by others is taken away.
+func (p role) Update(ctx context.Context, want account.Resource, tags map[string]string) error {
+	spec, ok := want.Spec.(account.Role)
+	if !ok {
+		return fault.New(fault.Internal, "%s has the spec %T", want.Title(), want.Spec)
+	}
+	known, err := p.details(ctx)
+	if err != nil {
+		return err
+	}
+	defer p.forget()
+	action, name := "change the "+want.Title(), want.Name
+	trust, err := policyText(spec.Trust)
+	if err != nil {
+		return err
+	}
+	call := func(operation string, pairs ...string) func() error {
+		return func() error {
+			_, err := p.iam(ctx, action, operation, form(append([]string{"RoleName", name}, pairs...)...), nil, iamMissing)
+			return err
+		}
+	}
+	have := known.byName[name]
+	steps := []func() error{
+		func() error {
+			_, err := p.iam(ctx, action, "TagRole", withTags(form("RoleName", name), tags), nil)
+			return err
+		},
+		call("UpdateAssumeRolePolicy", "PolicyDocument", trust),
+		func() error {
+			in := form("RoleName", name, "MaxSessionDuration", seconds(spec.MaxSession))
+			in.Set("Description", spec.Description) // also an empty one
+			_, err := p.iam(ctx, action, "UpdateRole", in, nil)
+			return err
+		},
+		func() error { return p.putRights(ctx, want, spec.Rights) },
+	}
+	switch {
+	case spec.Boundary != "" && spec.Boundary != have.PermissionsBoundary.PermissionsBoundaryArn:
+		steps = append(steps, call("PutRolePermissionsBoundary", "PermissionsBoundary", spec.Boundary))
+	case spec.Boundary == "" && have.PermissionsBoundary.PermissionsBoundaryArn != "":
+		steps = append(steps, call("DeleteRolePermissionsBoundary"))
+	}
+	if _, ok := tags[account.TagEnvironment]; !ok && slices.ContainsFunc(have.Tags, func(t tag) bool { return t.Key == account.TagEnvironment }) {
+		steps = append(steps, call("UntagRole", "TagKeys.member.1", account.TagEnvironment))
+	}
+	return all(append(steps, p.strip(have, action, call)...)...)
+}
+
+// strip takes away the policies that are not the role's one.
+func (p role) strip(have roleDetail, action string, call func(operation string, pairs ...string) func() error) (steps []func() error) {
+	for _, attached := range have.Attached {
+		steps = append(steps, call("DetachRolePolicy", "PolicyArn", attached.PolicyArn))
+	}
+	for _, inline := range have.Inline {
+		if inline.PolicyName != rightsName {
+			steps = append(steps, call("DeleteRolePolicy", "PolicyName", inline.PolicyName))
+		}
+	}
+	return steps
+}
+
+// Delete implements port.Account. A role with policies can't be deleted.
+func (p role) Delete(ctx context.Context, r account.Resource) error {
+	known, err := p.details(ctx)
+	if err != nil {
+		return err
+	}
+	have, ok := known.byName[r.Name]
+	if !ok {
+		return nil
+	}
+	defer p.forget()
+	action := "delete the " + r.Title()
+	call := func(operation string, pairs ...string) func() error {
+		return func() error {
+			_, err := p.iam(ctx, action, operation, form(append([]string{"RoleName", r.Name}, pairs...)...), nil, iamMissing)
+			return err
+		}
+	}
+	steps := append(p.strip(have, action, call), call("DeleteRolePolicy", "PolicyName", rightsName), call("DeleteRole"))
+	return all(steps...)
+}
+
+// Owned implements port.Account.
+func (p role) Owned(ctx context.Context, of account.Set) (found []account.Observed, err error) {
+	known, err := p.details(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range known.byName {
+		if tagMap(d.Tags)[account.TagProject] != of.Project {
+			continue
+		}
+		o, err := p.observe(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		if o != nil {
+			found = append(found, *o)
+		}
+	}
+	return found, nil
+}
