@@ -2,6 +2,7 @@ package awstest
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -100,6 +101,7 @@ func (c *Cloud) authorize(p Principal, needs []Access, code string) error {
 		return nil
 	}
 	for _, need := range needs {
+		need.Keys = c.withGlobals(need.Keys, p, i.texts)
 		d := Decide(i.policies, i.boundary, need)
 		c.judgements = append(c.judgements, Judgement{p.ARN, need, d, i.texts})
 		if d == Allowed {
@@ -112,6 +114,30 @@ func (c *Cloud) authorize(p Principal, needs []Access, code string) error {
 		return &Error{Code: code, Status: http.StatusForbidden, Message: fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s because %s", p.ARN, need.Action, need.Resource, why)}
 	}
 	return nil
+}
+
+// withGlobals adds those condition keys of every request that the policies ask for.
+func (c *Cloud) withGlobals(keys map[string][]string, p Principal, by Texts) map[string][]string {
+	arn := p.ARN
+	if r := c.iam.roles[p.Role()]; r != nil {
+		arn = r.arn(c.Account)
+	}
+	all := maps.Clone(keys)
+	if all == nil {
+		all = map[string][]string{}
+	}
+	policies := strings.Join(by.Policies, "") + by.Boundary
+	for key, value := range map[string]string{
+		"aws:PrincipalArn": arn, "aws:PrincipalAccount": c.Account, "aws:ResourceAccount": c.Account, "aws:RequestedRegion": c.Region, "aws:SecureTransport": "true",
+	} {
+		if strings.Contains(policies, `"`+key+`"`) {
+			all[key] = []string{value}
+		}
+	}
+	if len(all) == 0 {
+		return keys
+	}
+	return all
 }
 
 // authorizeCall judges a call of a control plane.

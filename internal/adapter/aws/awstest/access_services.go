@@ -151,10 +151,25 @@ func (c *Cloud) sagemakerNeeds(call *Call) ([]Access, bool) {
 			all = append(all, Access{Action: "iam:PassRole", Resource: role, Keys: map[string][]string{"iam:PassedToService": {"sagemaker.amazonaws.com"}}})
 		}
 	}
-	if config, _ := call.Input["ResourceConfig"].(map[string]any); config["InstanceType"] != nil {
-		all[0].Keys["sagemaker:InstanceTypes"] = []string{fmt.Sprint(config["InstanceType"])}
-	}
+	jobKeys(call, all[0].Keys)
 	return all, true
+}
+
+// jobKeys are the condition keys of a job: what it runs on, and how long at most.
+func jobKeys(call *Call, keys map[string][]string) {
+	config, _ := call.Input["ResourceConfig"].(map[string]any)
+	if resources, _ := call.Input["ProcessingResources"].(map[string]any); resources != nil {
+		config, _ = resources["ClusterConfig"].(map[string]any)
+	}
+	types, _ := config["InstancePreferences"].([]any)
+	for _, one := range append([]any{config}, types...) {
+		if of, _ := one.(map[string]any); of["InstanceType"] != nil {
+			keys["sagemaker:InstanceTypes"] = append(keys["sagemaker:InstanceTypes"], fmt.Sprint(of["InstanceType"]))
+		}
+	}
+	if stop, _ := call.Input["StoppingCondition"].(map[string]any); stop["MaxRuntimeInSeconds"] != nil {
+		keys["sagemaker:MaxRuntimeInSeconds"] = []string{fmt.Sprint(stop["MaxRuntimeInSeconds"])}
+	}
 }
 
 // eventsNeeds: each entry may be for another bus.

@@ -198,5 +198,9 @@ func TestIAM_Administrator(t *testing.T) {
 	l.must(t, "AttachRolePolicy", []string{"RoleName", "slipway-a", "PolicyArn", policyARN + "bounds"})
 	l.refused(t, "iam:DeleteRole", "DeleteRole", "RoleName", "theirs")
 	l.refused(t, "DeleteConflict", "DeleteRole", "RoleName", "slipway-a")
+	if err := l.SetPolicies("user/alice", "", `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "iam:GetRole", "Resource": "*", "Condition": {"ArnEquals": {"aws:PrincipalArn": "`+alice+`"}, "StringEquals": {"aws:RequestedRegion": "`+awstest.Region+`"}}}]}`); err != nil {
+		t.Fatal(err)
+	}
+	l.must(t, "GetRole", []string{"RoleName", "theirs"})
 	l.refused(t, "iam:GetAccountAuthorizationDetails", "GetAccountAuthorizationDetails")
 }

@@ -84,6 +84,9 @@ func ParsePolicy(text string) (p Policy, err error) {
 		if s.Effect != "Allow" && s.Effect != "Deny" || len(s.Action) == 0 || len(s.Resource)+len(s.Principal) == 0 {
 			return p, fmt.Errorf("policy: statement %d (%s) needs an effect, actions, and resources or principals", i, s.Sid)
 		}
+		if variable := s.variable(); variable != "" {
+			return p, fmt.Errorf("policy: statement %d (%s) has the variable in %s, which awstest does not know", i, s.Sid, variable)
+		}
 		for operator := range s.Condition {
 			if _, ok := operators[base(operator)]; !ok {
 				return p, fmt.Errorf("policy: statement %d (%s) has the operator %s, which awstest does not know", i, s.Sid, operator)
@@ -91,6 +94,26 @@ func ParsePolicy(text string) (p Policy, err error) {
 		}
 	}
 	return p, nil
+}
+
+// escapes are the variables that stand for a character.
+var escapes = strings.NewReplacer("${*}", "*", "${?}", "?", "${$}", "$")
+
+// variable returns a text of the statement with a variable that stands for more than a
+// character; empty: there is none.
+func (s Statement) variable() string {
+	all := slices.Clone(s.Resource)
+	for _, keys := range s.Condition {
+		for _, values := range keys {
+			all = append(all, values...)
+		}
+	}
+	for _, text := range all {
+		if strings.Contains(strings.NewReplacer("${*}", "", "${?}", "", "${$}", "").Replace(text), "${") {
+			return text
+		}
+	}
+	return ""
 }
 
 // Access is what a call needs: an action on a resource, with the condition keys of the
@@ -165,8 +188,8 @@ func find(keys map[string][]string, name string) []string {
 
 // operators compare a value of the request with one of the policy.
 var operators = map[string]func(want, is string) bool{
-	"StringEquals":              func(want, is string) bool { return want == is },
-	"StringEqualsIgnoreCase":    strings.EqualFold,
+	"StringEquals":              func(want, is string) bool { return escapes.Replace(want) == is },
+	"StringEqualsIgnoreCase":    func(want, is string) bool { return strings.EqualFold(escapes.Replace(want), is) },
 	"StringLike":                like,
 	"ArnEquals":                 arnLike,
 	"ArnLike":                   arnLike,
@@ -174,7 +197,7 @@ var operators = map[string]func(want, is string) bool{
 	"NumericEquals":             func(want, is string) bool { return number(is) == number(want) },
 	"NumericLessThanEquals":     func(want, is string) bool { return number(is) <= number(want) },
 	"NumericGreaterThanEquals":  func(want, is string) bool { return number(is) >= number(want) },
-	"StringNotEquals":           func(want, is string) bool { return want == is },
+	"StringNotEquals":           func(want, is string) bool { return escapes.Replace(want) == is },
 	"StringNotLike":             like,
 	"ArnNotLike":                arnLike,
 	"StringNotEqualsIgnoreCase": strings.EqualFold,
@@ -220,10 +243,16 @@ func condition(operator string, wanted, is []string) bool {
 	return !slices.ContainsFunc(is, func(value string) bool { return !holds(value) })
 }
 
-// like matches * (any characters) and ? (one).
+// like matches * (any characters) and ? (one); ${*}, ${?} and ${$} are the characters.
 func like(pattern, text string) bool {
 	for pattern != "" {
 		switch {
+		case len(pattern) >= 4 && escapes.Replace(pattern[:4]) != pattern[:4] && pattern[:2] == "${":
+			if text == "" || text[0] != pattern[2] {
+				return false
+			}
+			pattern, text = pattern[4:], text[1:]
+			continue
 		case pattern[0] == '*':
 			rest := strings.TrimLeft(pattern, "*")
 			for i := 0; i <= len(text); i++ {
