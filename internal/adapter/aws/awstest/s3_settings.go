@@ -64,7 +64,7 @@ func bucketName(name string) bool {
 	if len(name) < 3 || len(name) > 63 || !edge(name[0]) || !edge(name[len(name)-1]) || strings.Contains(name, "..") {
 		return false
 	}
-	return !strings.ContainsFunc(name, func(r rune) bool { return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '.') })
+	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") == ""
 }
 
 // newSettings are those of every new bucket.
