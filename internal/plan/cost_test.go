@@ -64,6 +64,9 @@ func TestNew_Cost(t *testing.T) {
 			if has := s.Budget != nil && p.Cost.Budget != nil; has != (c.budget != "") || has && p.Cost.Month.String() != c.month {
 				t.Errorf("budget = %+v, spent %s; want %s", s.Budget, p.Cost.Month, c.month)
 			}
+			if want := map[bool]int{true: 2, false: 1}[c.budget != ""]; p.Version != want {
+				t.Errorf("version %d, want %d: an older Slipway asks for no budget", p.Version, want)
+			}
 			warned := slices.ContainsFunc(p.Warnings, func(w string) bool { return strings.Contains(w, "wait for an approval, with exit code 4") })
 			if warned != (c.exceeds != "") {
 				t.Errorf("warnings = %q", p.Warnings)

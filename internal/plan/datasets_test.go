@@ -36,6 +36,9 @@ func TestNew_PinsDatasets(t *testing.T) {
 	if err != nil || err2 != nil || w.DataAt.IsZero() || !slices.Equal(w.Data, []string{uri}) {
 		t.Errorf("%+v, %v, %v", w, err, err2)
 	}
+	if p.Version != 2 {
+		t.Errorf("version %d, want 2: an older Slipway leaves them out", p.Version)
+	}
 	for _, got := range [][]delivery.Dataset{w.Datasets, e.Datasets, p.Datasets} {
 		if diff := cmp.Diff([]delivery.Dataset{{URI: uri, Digest: digest, Objects: 3, Size: 9}}, got); diff != "" {
 			t.Errorf("datasets (-want +got):\n%s", diff)

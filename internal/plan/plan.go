@@ -3,13 +3,30 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/slipway-cd/slipway/internal/delivery"
 	"github.com/slipway-cd/slipway/internal/step"
 )
 
-// Version is the version of the plan format. A reader refuses a newer one than it
+// Version is the newest version of the plan format. A reader refuses a newer one than it
 // supports, and finishes every older one.
-const Version = 1
+const Version = 2
+
+// firstVersion is the version of plans without what a later one brought. A plan has the
+// oldest version that carries it out as it is meant: machines that share the records need
+// not be updated at once.
+const firstVersion = 1
+
+// version is that of the format which the plan needs. Version 2 brought what one that
+// does not know it would leave out in silence: budgets, which it would not ask for, and
+// data in a store of objects, without which it would train.
+func (p *Plan) version() int {
+	if len(p.Datasets) > 0 || slices.ContainsFunc(p.Steps, func(s step.Spec) bool { return s.Budget != nil }) {
+		return Version
+	}
+	return firstVersion
+}
 
 // Purpose is what a run is for.
 type Purpose string

@@ -26,7 +26,7 @@ func New(p config.Project, t Trigger, f Facts) (Plan, error) {
 		return Plan{}, err
 	}
 	pl.plan = Plan{
-		Version: Version, Purpose: Deliver, Run: f.Run, Service: p.Service,
+		Purpose: Deliver, Run: f.Run, Service: p.Service,
 		Environment: name, Commit: f.Commit, Trigger: t,
 	}
 	if f.Serving != nil {
@@ -54,6 +54,7 @@ func New(p config.Project, t Trigger, f Facts) (Plan, error) {
 	pl.plan.Warnings = append(pl.plan.Warnings, pl.notes...)
 	pl.describeBox()
 	pl.describeCost()
+	pl.plan.Version = pl.plan.version()
 	if err := validateForm(pl.plan); err != nil {
 		return Plan{}, fault.New(fault.Internal, "generate the plan").Cause(err)
 	}
