@@ -81,6 +81,7 @@ var rules = []rule{
 	{"internal/record/scanarchives", withTools("internal/port", "internal/record", "internal/step"), "archives are cached results and blobs"},
 	{"internal/record/statelog", withTools("internal/port"), "a log knows neither the records nor their tables"},
 	{"internal/record/shared", withTools("internal/port", "internal/record/blobs", "internal/record/runfiles", "internal/record/statelog"), "what is shared beside the rows needs neither them nor their tables"},
+	{"internal/record/storetest", withTools("internal/extension", "internal/plan", "internal/step", "internal/port", "internal/port/porttest", "internal/record"), "the suite of the records holds them to the ports that they serve"},
 	{"internal/record/sqlite", withTools("internal/extension", "internal/plan", "internal/step", "internal/port", "internal/record", "internal/record/statelog"), "records import words and contracts only"},
 	{"internal/adapter", withTools("internal/account", "internal/blob", "internal/extension", "internal/ocilayout", "internal/port", "internal/port/*"), "an adapter imports its port and its own SDK"},
 	{"internal/adapter/objecttest", withTools("internal/port", "internal/port/porttest", "internal/adapter/aws/objects", "internal/adapter/bucket", "internal/adapter/objectfolder", "internal/adapter/postgres", "internal/adapter/postgres/*"), "it starts the servers of all drivers of the shared state"},

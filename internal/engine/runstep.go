@@ -125,7 +125,7 @@ func (x *execution) resumeAt(name string) stepState {
 // recordBegin records that an attempt begins.
 func (x *execution) recordBegin(ctx context.Context, spec step.Spec, index int, end stepState) error {
 	r := record.StepRecord{Run: x.run.ID, Name: spec.Name, Index: index, Kind: spec.Kind, Attempt: end.Attempt, Begun: end.Begun}
-	if spec.Undo == "" {
+	if spec.Undo == "" && spec.Budget == nil {
 		x.records.save(r)
 		return nil
 	}

@@ -23,7 +23,9 @@ type JobEntry struct {
 type CostLedger interface {
 	// Costs returns the jobs that were begun since then in any environment, in no
 	// order: those of runs that go on or were killed with what the plan estimated, marked
-	// as that. What was taken from the cache cost nothing, and is none.
+	// as that. What was taken from the cache cost nothing, and is none. A caller whose own
+	// job is recorded as begun gets at least the jobs that were recorded before it: of two
+	// that begin in the same instant, one at least sees the other.
 	Costs(ctx context.Context, since time.Time) ([]JobEntry, error)
 }
 

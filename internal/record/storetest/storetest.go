@@ -24,7 +24,7 @@ func TestStore(t *testing.T, open func(t *testing.T) record.Store) {
 		test func(*testing.T, func(*testing.T) record.Store)
 	}{
 		{"queue", testQueue}, {"waiting", testWaiting}, {"listing runs", testRunLists}, {"pages of runs", testRunPages}, {"finish", testFinish},
-		{"cancel", testCancel}, {"newer plan", testNewerPlan}, {"steps", testSteps}, {"step batch", testStepBatch}, {"find steps", testFindSteps},
+		{"cancel", testCancel}, {"newer plan", testNewerPlan}, {"steps", testSteps}, {"step batch", testStepBatch}, {"find steps", testFindSteps}, {"costs", TestCosts},
 		{"cache", testCache}, {"outbox", testOutbox}, {"outbox claims", testOutboxClaim},
 		{"two handles: queue", testTwoHandlesQueue}, {"two handles: same things", testTwoHandlesSame},
 		{"reopen", testReopen}, {"cancelled context", testCancelledContext},
