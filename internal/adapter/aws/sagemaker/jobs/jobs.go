@@ -257,13 +257,10 @@ func (j *Jobs) Stop(ctx context.Context, h port.JobHandle) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range []form{trainingForm, processingForm} {
-		found, err := j.lookPatiently(ctx, c, name, f)
-		if err != nil {
-			return err
-		}
-		if !found.exists || found.isOver() {
-			continue
+	ask := func(f form) (look, error) { return j.lookPatiently(ctx, c, name, f) }
+	return oneOf([]form{trainingForm, processingForm}, ask, func(f form, found look) error {
+		if found.isOver() {
+			return nil
 		}
 		if f.training {
 			_, err = jobsOf(c).StopTrainingJob(ctx, &sagemaker.StopTrainingJobInput{TrainingJobName: &name})
@@ -272,7 +269,7 @@ func (j *Jobs) Stop(ctx context.Context, h port.JobHandle) error {
 		}
 		if err != nil {
 			if now, lookErr := j.look(ctx, c, name, f); lookErr == nil && now.isOver() { // it ended meanwhile
-				continue
+				return nil
 			}
 			return c.session.Explain(ctx, "stop the job "+name, err)
 		}
@@ -280,6 +277,6 @@ func (j *Jobs) Stop(ctx context.Context, h port.JobHandle) error {
 		own.mu.Lock()
 		own.looked = time.Time{} // its state has changed
 		own.mu.Unlock()
-	}
-	return nil
+		return nil
+	})
 }

@@ -15,6 +15,7 @@ import (
 // look is what SageMaker says of a job.
 type look struct {
 	exists    bool
+	denied    bool   // beside an error: the role may not see jobs of this form
 	status    string // of both kinds of jobs
 	secondary string // of a training job
 	reason    string // why it failed
@@ -55,7 +56,37 @@ func (j *Jobs) look(ctx context.Context, c *connection, name string, f form) (lo
 	if isAbsent(err) {
 		return look{}, nil
 	}
+	l.denied = isNotAllowed(err)
 	return l, c.session.Explain(ctx, "look up the job "+name, err)
+}
+
+// oneOf asks for a job that was submitted elsewhere, so that its form is not known. A role
+// that may not see jobs of one form has made none of it: only a job that it may not see in
+// any form is an error. do is called with each that exists, until it returns an error.
+func oneOf(forms []form, ask func(form) (look, error), do func(form, look) error) error {
+	var denied []error
+	for _, f := range forms {
+		l, err := ask(f)
+		switch {
+		case err != nil && l.denied:
+			denied = append(denied, err)
+		case err != nil:
+			return err
+		case l.exists:
+			if err := do(f, l); err != nil {
+				return err
+			}
+		}
+	}
+	if len(denied) == len(forms) {
+		return denied[0]
+	}
+	return nil
+}
+
+func isNotAllowed(err error) bool {
+	var api smithy.APIError
+	return errors.As(err, &api) && strings.HasPrefix(api.ErrorCode(), "AccessDenied")
 }
 
 // isAbsent: SageMaker answers for a job that does not exist with an error that its model

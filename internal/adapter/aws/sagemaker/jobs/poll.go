@@ -77,17 +77,13 @@ func (j *Jobs) pollNow(ctx context.Context, c *connection, own *localJob, name s
 	if own.spec != nil {
 		forms = []form{formOf(*own.spec)}
 	}
-	for _, f := range forms {
-		l, err := j.look(ctx, c, name, f)
-		if err != nil {
-			return port.JobState{}, err
-		}
-		if l.exists {
-			own.log.follow(ctx, c, f, name)
-			return j.state(ctx, c, own, name, f, l)
-		}
-	}
-	return port.JobState{}, nil
+	var state port.JobState
+	err := oneOf(forms, func(f form) (look, error) { return j.look(ctx, c, name, f) }, func(f form, l look) (err error) {
+		own.log.follow(ctx, c, f, name)
+		state, err = j.state(ctx, c, own, name, f, l)
+		return err
+	})
+	return state, err
 }
 
 func (j *Jobs) state(ctx context.Context, c *connection, own *localJob, name string, f form, l look) (port.JobState, error) {
