@@ -36,9 +36,10 @@ type Dependencies struct {
 	Approvals   port.ApprovalStore
 	Costs       port.CostLedger // nil: what jobs cost is not known
 
-	Monitors   step.Monitors // nil: no metrics are published
-	LogStreams LogStreams    // nil: none are written
-	Datasets   step.Datasets // of training; nil: none is in a store of objects
+	AWSChecks  func(extension.AWSChecks) []port.Check // of `slipway doctor`; nil: nothing is in AWS
+	Monitors   step.Monitors                          // nil: no metrics are published
+	LogStreams LogStreams                             // nil: none are written
+	Datasets   step.Datasets                          // of training; nil: none is in a store of objects
 
 	Source      port.Source
 	Steps       map[step.Kind]step.Step

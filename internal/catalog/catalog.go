@@ -76,7 +76,7 @@ func wire(ctx context.Context, w app.Workspace, version string) (app.Dependencie
 		Runs: store.Runs(), Owners: store.Owners(), Log: ports.Log, Shared: state, Blobs: kept, Files: runFiles(state, w.Project), Cache: store.Cache(), Outbox: store.Outbox(),
 		Models: ports.Models, Artifacts: ports.Artifacts, Images: ports.Images, Releases: ports.Releases, Deployments: ports.Deployments, Approvals: ports.Approvals, Costs: ports.Costs,
 		Source: git.Source{Dir: w.Repository, Also: w.Also}, Steps: steps, Targets: ports.Targets, Unused: slices.Concat(unusedListers(ports.Builders), unusedListers(ports.Targets)),
-		Monitors: ports.Monitors, Datasets: ports.Datasets, LogStreams: logStreams(),
+		AWSChecks: awsChecks, Monitors: ports.Monitors, Datasets: ports.Datasets, LogStreams: logStreams(),
 		Reference: registry.Reference, Shutdown: stops, CheckBox: commands.CheckBox, Trust: trust.Verifier{Attestations: registry, Signatures: signer},
 		GenerateKey: sigstore.Generate, CopyRecords: store.Copy, Maintenance: store.Maintenance(),
 		Close: func() error { return errors.Join(closers(), closeRecords()) },

@@ -72,7 +72,7 @@ and rolls code, model and configuration back together when verification fails.`,
 	root.PersistentFlags().BoolVar(&c.noColor, "no-color", false, "print without colors (also: NO_COLOR=1)")
 	root.SetFlagErrorFunc(flagError)
 	c.setHelp(root)
-	group(root, c.init(), c.plan(), c.run(), c.runs(), c.cancel(), c.status(), c.releases(), c.models(),
+	group(root, c.init(), c.doctor(), c.plan(), c.run(), c.runs(), c.cancel(), c.status(), c.releases(), c.models(),
 		c.approve(), c.reject(), c.rollback(), c.verify(), c.logs(),
 		c.up(), c.down(), c.ps(), c.importExisting(), c.eject(), c.scan(), c.sharedState(), c.history(), c.cleanup(), c.registry(), c.keys(), c.policy(), c.version())
 	root.InitDefaultCompletionCmd(c.Args...)

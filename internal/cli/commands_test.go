@@ -18,7 +18,7 @@ func TestCommands_JSON(t *testing.T) {
 		t.Fatal(got.stderr)
 	}
 	for _, args := range []string{
-		"plan --env dev", "status", "status --env dev", "releases", "releases --limit 0", "models", "models --group m", "cleanup --dry-run",
+		"plan --env dev", "doctor --env dev", "status", "status --env dev", "releases", "releases --limit 0", "models", "models --group m", "cleanup --dry-run",
 		"cleanup --keep 0 --older 0s --dry-run", "up", "down --env dev", "down --all", "ps", "version", "scan db status", "registry --listen 127.0.0.1:0",
 	} {
 		t.Run(args, func(t *testing.T) {
@@ -39,6 +39,7 @@ func TestCommands_Text(t *testing.T) {
 		"version":              "slipway 1.2.3 (go",
 		"status --env dev":     "dev  nothing deployed\n",
 		"releases":             "RELEASE  CREATED  COMMIT  IMAGE  MODEL  STATE\n",
+		"doctor --env prod":    "PLACE    CHECK       STATE  SEEN",
 		"models":               "MODEL  STATUS  METRICS  DIGEST  BY  WHY\n",
 		"ps":                   "no supervisor of the local target runs for you on this machine\n",
 		"scan db status":       "no database found in /nowhere\n",

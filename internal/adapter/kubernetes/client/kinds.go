@@ -59,6 +59,11 @@ func EndpointSlices() Kind { return namespaced("discovery.k8s.io", "v1", "endpoi
 // Ingresses returns the kind Ingress.
 func Ingresses() Kind { return namespaced("networking.k8s.io", "v1", "ingresses") }
 
+// Nodes returns the kind Node, which is in no namespace.
+func Nodes() Kind {
+	return Kind{Resource: schema.GroupVersionResource{Version: "v1", Resource: "nodes"}}
+}
+
 // commonKinds are what most releases consist of, so that most deployments need no
 // discovery.
 func commonKinds() map[schema.GroupVersionKind]Kind {

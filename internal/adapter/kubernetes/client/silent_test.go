@@ -57,6 +57,8 @@ func TestClient_SilentServer(t *testing.T) {
 				return err
 			},
 			"Client.MinorVersion":   func(ctx context.Context) error { c.MinorVersion(ctx); return silenttest.MaySucceed(nil) },
+			"Client.Version":        func(ctx context.Context) error { _, err := c.Version(ctx); return err },
+			"Client.Groups":         func(ctx context.Context) error { _, err := c.Groups(ctx); return err },
 			"Client.Watch":          func(ctx context.Context) error { _, err := c.Watch(ctx, "", ""); return err },
 			"Client.WatchEndpoints": func(ctx context.Context) error { _, err := c.WatchEndpoints(ctx, []string{"api"}); return err },
 		}

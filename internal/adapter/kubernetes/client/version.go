@@ -43,3 +43,33 @@ func (c *Client) requestMinorVersion(ctx context.Context) (int, error) {
 	c.mu.Unlock()
 	return minor, nil
 }
+
+// Version returns the version that the API server reports: "v1.34.2-eks-1234567".
+func (c *Client) Version(ctx context.Context) (string, error) {
+	d, err := discovery.NewDiscoveryClientForConfig(c.config)
+	if err != nil {
+		return "", err
+	}
+	v, err := d.ServerVersionWithContext(ctx)
+	if err != nil {
+		return "", Explain("ask "+c.title+" for its version", err)
+	}
+	return v.GitVersion, nil
+}
+
+// Groups returns the names of the API groups that the cluster has.
+func (c *Client) Groups(ctx context.Context) (map[string]bool, error) {
+	d, err := discovery.NewDiscoveryClientForConfig(c.config)
+	if err != nil {
+		return nil, err
+	}
+	list, err := d.ServerGroupsWithContext(ctx)
+	if err != nil {
+		return nil, Explain("list the API groups of "+c.title, err)
+	}
+	names := map[string]bool{}
+	for _, g := range list.Groups {
+		names[g.Name] = true
+	}
+	return names, nil
+}
