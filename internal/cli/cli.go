@@ -74,7 +74,7 @@ and rolls code, model and configuration back together when verification fails.`,
 	c.setHelp(root)
 	group(root, c.init(), c.doctor(), c.plan(), c.run(), c.runs(), c.cancel(), c.status(), c.releases(), c.models(),
 		c.approve(), c.reject(), c.rollback(), c.verify(), c.logs(),
-		c.up(), c.down(), c.ps(), c.importExisting(), c.eject(), c.scan(), c.sharedState(), c.history(), c.cleanup(), c.registry(), c.keys(), c.policy(), c.version())
+		c.up(), c.down(), c.ps(), c.importExisting(), c.eject(), c.export(), c.aws(), c.scan(), c.sharedState(), c.history(), c.cleanup(), c.registry(), c.keys(), c.policy(), c.version())
 	root.InitDefaultCompletionCmd(c.Args...)
 	for _, cmd := range root.Commands() {
 		if cmd.Name() == "completion" { // its own argument checks have no type
