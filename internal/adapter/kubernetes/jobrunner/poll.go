@@ -156,7 +156,9 @@ func (p *poll) send(ctx context.Context) error {
 	go func() { _ = to.CloseWithError(writeInputs(ctx, to, *p.own.spec)) }()
 	err := p.client.Run(ctx, client.Exec{Pod: p.pod.Name, Container: receiver, Command: []string{"sh", "-c", sendScript}, Stdin: from})
 	_ = from.Close()
-	if err != nil {
+	// The container ends as soon as the inputs are in their place, and what sent them may
+	// be killed with it.
+	if err != nil && !p.hasEnded(ctx, receiver) {
 		return p.transferFailed("send the inputs of job "+string(p.handle), err)
 	}
 	p.own.sent = true
@@ -202,7 +204,7 @@ func (p *poll) finish(ctx context.Context, s corev1.ContainerStatus) (port.JobSt
 	switch {
 	case err == nil:
 		return state, nil
-	case p.keeperEnded(ctx): // another process let it go since the look at the pod
+	case p.hasEnded(ctx, keeper): // another process let it go since the look at the pod
 		return p.fetched(state, folders), nil
 	}
 	return port.JobState{}, err
@@ -217,28 +219,29 @@ func (p *poll) letGo(ctx context.Context) error {
 	return nil
 }
 
-// keeperEnded reports whether the container that keeps the outputs has ended by now. The
-// cluster may report that a moment later than it ends.
-func (p *poll) keeperEnded(ctx context.Context) bool {
-	for range keeperLooks {
+// hasEnded reports whether a container that was let go has ended by now. The cluster may
+// report that a moment later than it ends.
+func (p *poll) hasEnded(ctx context.Context, container string) bool {
+	for range endLooks {
 		pod, err := findPod(ctx, p.client, p.live.GetName())
 		if err != nil || pod == nil {
 			return false
 		}
-		if k := statusOf(pod.Status.ContainerStatuses, keeper); k == nil || k.State.Terminated != nil {
+		all := slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
+		if k := statusOf(all, container); k == nil || k.State.Terminated != nil {
 			return true
 		}
-		if wait.Sleep(ctx, keeperPause) != nil {
+		if wait.Sleep(ctx, endPause) != nil {
 			return false
 		}
 	}
 	return false
 }
 
-// How often, and with what pause, the end of the keeper is looked for.
+// How often, and with what pause, the end of a container is looked for.
 const (
-	keeperLooks = 30
-	keeperPause = 300 * time.Millisecond
+	endLooks = 30
+	endPause = 300 * time.Millisecond
 )
 
 // fetched is the state of a Job whose outputs were fetched before.

@@ -91,7 +91,7 @@ func (p *poll) giveUp(ctx context.Context) error {
 		return nil
 	}
 	err := p.letGo(ctx)
-	if err != nil && p.keeperEnded(ctx) {
+	if err != nil && p.hasEnded(ctx, keeper) {
 		return nil
 	}
 	return err
