@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -41,9 +42,9 @@ func main() {
 		App: &app.App{
 			Dir: dir, Environ: os.Environ(), Factory: catalog.NewFactory(version), Kinds: catalog.Default(), ScanDatabase: catalog.ScanDatabase,
 			Supervisors: catalog.Supervisors, Git: catalog.Git(),
-			OpenState: catalog.OpenState, VerifyLog: catalog.VerifyLog, Clock: time.Now,
+			Accounts: catalog.Accounts, OpenState: catalog.OpenState, VerifyLog: catalog.VerifyLog, Clock: time.Now,
 		},
-		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Version: version, TerminalWidth: columns,
+		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr, Stdin: answers(), Version: version, TerminalWidth: columns,
 	}
 	os.Exit(cmd.Main(ctx))
 }
@@ -70,4 +71,12 @@ func columns() int {
 		return 0
 	}
 	return width
+}
+
+// answers is what a person types, nil where nobody can.
+func answers() io.Reader {
+	if !term.IsTerminal(int(os.Stdin.Fd())) {
+		return nil
+	}
+	return os.Stdin
 }

@@ -95,8 +95,10 @@ type App struct {
 	// VerifyLog applies the log of a shared state in an empty folder, and compares its
 	// snapshots with what the entries come to.
 	VerifyLog func(ctx context.Context, s *shared.State, dir string, progress func(entry int64)) (record.LogVerification, error)
-	Clock     func() time.Time
-	Sink      event.Sink // what runs say; nil: nothing
+	// Accounts looks after what the project needs in accounts of AWS.
+	Accounts Accounts
+	Clock    func() time.Time
+	Sink     event.Sink // what runs say; nil: nothing
 
 	claimed plan.TriggerEvent // by an option of the command; see during
 }
