@@ -107,6 +107,17 @@ AWS_OPINIONS := SLIPWAY_AWS_OPINIONS=$(CURDIR)/bin/aws-opinions/bin/python
 aws-opinions: bin/aws-opinions ## second opinions on the AWS of the tests: moto, ministack and microburst, from PyPI
 	$(AWS_OPINIONS) go test $(TEST_FLAGS) -count=1 -timeout 10m -run '^TestAWS_' -v ./internal/adapter/aws/awstest/...
 
+# What is exported, in the eyes of other programs.
+bin/iac: e2e/iac/requirements.txt
+	rm -rf $@
+	python3 -m venv $@
+	$@/bin/pip install --quiet --no-deps --require-hashes --only-binary=:all: -r $<
+	@touch $@
+
+.PHONY: iac
+iac: bin/iac ## what cfn-lint, from PyPI, says of the exported template, and of mistakes that are planted in it
+	SLIPWAY_CFN_LINT=$(CURDIR)/bin/iac/bin/cfn-lint go test $(TEST_FLAGS) -count=1 -timeout 10m -run '^TestIAC_' -v ./internal/account/...
+
 # One that can't be tested here fails, other than in `make test`.
 DRIVER_TESTS := ./internal/adapter/aws/objects ./internal/adapter/bucket ./internal/adapter/objecttest ./internal/adapter/objectfolder ./internal/adapter/postgres ./internal/record/... ./internal/engine
 drivers: bin/azurite ## the tests of the shared state with every driver, and a table of them
@@ -180,6 +191,7 @@ fuzz: ## each fuzz target for a short while (FUZZTIME=10s)
 soak: bin/slipway bin/cosign ## many kills, many seeds, and every fuzz target for a minute; as root in a cluster, too
 	$(MAKE) --no-print-directory drivers
 	$(MAKE) --no-print-directory aws-opinions
+	$(MAKE) --no-print-directory iac
 	SLIPWAY_SEEDS=200 go test -count=1 -timeout 2h -run 'Random|Model' ./internal/engine ./internal/adapter/kubernetes/...
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_KILLS=200 go test -tags e2e -count=1 -timeout 4h -run '^TestKill$$' ./e2e
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_AWS_KILLS=50 go test -tags e2e -count=1 -timeout 1h -run '^TestAWS_Kill$$' ./e2e
