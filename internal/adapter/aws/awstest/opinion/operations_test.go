@@ -19,7 +19,8 @@ const adapters = "../.."
 
 // apart are operations that this test does not see called, and why.
 var apart = map[string]string{
-	"s3.UploadPart": "is of " + inParts, "s3.CompleteMultipartUpload": "is of " + inParts,
+	"eks.ListAddons": "is of `slipway doctor`, which has tests of its own: TestChecks_Golden in internal/adapter/aws/doctor",
+	"s3.UploadPart":  "is of " + inParts, "s3.CompleteMultipartUpload": "is of " + inParts,
 	"s3.DeleteObject": "is of the shared state's bucket, whose driver is tested with an emulator of S3 of its own: `make drivers`",
 }
 
