@@ -13,8 +13,8 @@ func (c *Command) aws() *cobra.Command {
 		Use: "aws", Short: "Set up what the project needs in an account of AWS",
 		Long: "What the pipeline needs in AWS is decided by slipway.yaml: roles that allow exactly what is used, and the\n" +
 			"resources that they name. These commands show it, make it so, and remove it: docs/aws.md.",
-		Example: "  slipway aws plan\n  slipway aws apply --only state\n  slipway aws apply\n  slipway aws destroy\n  slipway aws export terraform --check",
-	}, c.awsPlan(), c.awsApply(), c.awsDestroy(), c.awsExport())
+		Example: "  slipway aws policy --explain\n  slipway aws plan\n  slipway aws apply --only state\n  slipway aws apply\n  slipway aws destroy\n  slipway aws export terraform --check",
+	}, c.awsPolicy(), c.awsPlan(), c.awsApply(), c.awsDestroy(), c.awsExport())
 }
 
 func (c *Command) awsPlan() *cobra.Command {

@@ -9,7 +9,7 @@ import (
 // commands lists every command by its path.
 var commands = []string{
 	"init", "doctor", "plan", "run", "runs", "runs show", "cancel", "status", "releases", "releases show", "releases diff", "releases quarantine", "releases unquarantine", "models", "models show", "models add", "approve", "reject",
-	"rollback", "verify", "logs", "up", "down", "ps", "import", "eject", "export", "export terraform", "export cloudformation", "aws", "aws plan", "aws apply", "aws destroy", "aws export", "aws export terraform", "aws export cloudformation", "scan", "scan db", "scan db status", "scan db update", "scan db import", "cleanup",
+	"rollback", "verify", "logs", "up", "down", "ps", "import", "eject", "export", "export terraform", "export cloudformation", "aws", "aws policy", "aws plan", "aws apply", "aws destroy", "aws export", "aws export terraform", "aws export cloudformation", "scan", "scan db", "scan db status", "scan db update", "scan db import", "cleanup",
 	"registry", "keys", "keys generate", "policy", "policy show", "state", "state show", "state push", "state pull", "state verify", "state prune", "state unlock", "state adopt", "history", "history show", "history accept", "version", "help",
 }
 

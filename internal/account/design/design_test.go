@@ -85,3 +85,32 @@ func TestNew_Golden(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// TestNew_NoFindings: what is generated has none of the faults that are looked for in
+// what others made.
+func TestNew_NoFindings(t *testing.T) {
+	t.Parallel()
+	set := create(t, retail(t, where, github))
+	var existing []account.ExistingRole
+	for _, r := range set.Resources {
+		spec, ok := r.Spec.(account.Role)
+		if !ok {
+			continue
+		}
+		trust, err := json.Marshal(spec.Trust)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rights, err := json.Marshal(spec.Rights)
+		if err != nil {
+			t.Fatal(err)
+		}
+		existing = append(existing, account.ExistingRole{Name: r.Name, Trust: string(trust), Policies: map[string]string{"slipway": string(rights)}})
+	}
+	for _, f := range account.Findings(existing, set) {
+		t.Error(f)
+	}
+	if len(existing) != 5 {
+		t.Errorf("%d roles", len(existing))
+	}
+}
