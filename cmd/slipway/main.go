@@ -73,7 +73,7 @@ func columns() int {
 	return width
 }
 
-// answers is what a person types, nil where nobody can.
+// answers is what a person types, nil without a terminal.
 func answers() io.Reader {
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return nil

@@ -49,8 +49,8 @@ func (s Set) Tags(r Resource, adopted bool) map[string]string {
 	return tags
 }
 
-// Key tells resources of an account apart. Those of a cluster are told apart by what they
-// connect, as AWS does: their names are for people.
+// Key returns what identifies a resource in an account. What belongs to a cluster is
+// identified by what it connects, as in AWS: its name is for people.
 func (r Resource) Key() string {
 	switch s := r.Spec.(type) {
 	case PodIdentity:

@@ -15,7 +15,7 @@ const (
 	Narrow Action = "narrow" // it is adopted, and changed to what is wanted
 	Repair Action = "repair" // it is the project's, and was changed by others
 	Delete Action = "delete" // it is the project's, which does not need it any more
-	Leave  Action = "leave"  // it is there, and nobody changes it
+	Leave  Action = "leave"  // it exists, and is not changed
 )
 
 // Change is what a plan does with one resource.

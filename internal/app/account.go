@@ -28,7 +28,7 @@ type AccountOptions struct {
 	Data  bool     // destroying: also what can't be made again
 	// Confirm is given the plan before anything is changed; an error ends it. nil: goes on.
 	Confirm func(AccountPlan) error
-	// Done is told of each change that was made; nil: nobody is.
+	// Done is called with each change that was made; nil: not called.
 	Done func(AccountChange)
 }
 
@@ -240,7 +240,7 @@ func (p *place) carryOut(ctx context.Context, done func(AccountChange)) error {
 func (p *place) carryOutOne(ctx context.Context, c account.Change) error {
 	kind := p.kinds[c.Resource.Kind]
 	if kind == nil {
-		return fault.New(fault.Internal, "nobody looks after the %s", c.Resource.Title())
+		return fault.New(fault.Internal, "Slipway does not manage the %s", c.Resource.Title())
 	}
 	tags := p.set.Tags(c.Resource, c.Adopted)
 	switch c.Action {

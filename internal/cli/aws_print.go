@@ -14,7 +14,7 @@ import (
 const maxAnswer = 256
 
 // confirmAccount prints the plan and asks. answer is what has to be typed; empty: the
-// project's name. Where nobody can be asked, --yes is required.
+// project's name. Without a terminal, --yes is required.
 func (c *Command) confirmAccount(yes bool, question, answer string) func(app.AccountPlan) error {
 	return func(p app.AccountPlan) error {
 		if !c.json {
@@ -24,7 +24,7 @@ func (c *Command) confirmAccount(yes bool, question, answer string) func(app.Acc
 			return nil
 		}
 		if c.Stdin == nil || c.json {
-			return fault.New(fault.Invalid, "nobody can be asked whether to change the account").Hint("look at `slipway aws plan`, then add --yes")
+			return fault.New(fault.Invalid, "changes to the account have to be confirmed, and standard input is not a terminal").Hint("look at `slipway aws plan`, then add --yes")
 		}
 		if answer == "" {
 			answer = p.Project

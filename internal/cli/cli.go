@@ -23,7 +23,7 @@ type Command struct {
 	Args    []string
 	Stdout  io.Writer
 	Stderr  io.Writer
-	Stdin   io.Reader // what a person answers; nil: nobody does
+	Stdin   io.Reader // what the user answers; nil: no terminal
 	Version string
 	// TerminalWidth returns the width of stderr in columns, 0 if it is not a terminal.
 	TerminalWidth func() int

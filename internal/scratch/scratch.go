@@ -1,4 +1,4 @@
-// Package scratch provides folders for files that nobody needs once the process that made
+// Package scratch provides folders for files that are of no use once the process that made
 // them has ended. One whose process was killed is removed by the next that makes one beside
 // it, or by whoever sweeps.
 package scratch

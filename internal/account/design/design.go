@@ -41,7 +41,7 @@ func Places(p *config.Project) []extension.AWS {
 }
 
 // New returns what the project needs in one account and region, in the order in which it is
-// made. A file that does not say where it is, or whom roles are to trust, is fault.Invalid.
+// made. A file without an account and a region, or without who may assume its roles, is fault.Invalid.
 func New(p *config.Project, o Options) (account.Set, error) {
 	o.Account, o.Region = cmp.Or(o.Account, p.AWS.Account), cmp.Or(o.Region, p.AWS.Region)
 	switch {

@@ -11,7 +11,7 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-// trust says who may assume the roles. A role that nobody could assume is fault.Invalid:
+// trust decides who may assume the roles. One that no job and no user could assume is fault.Invalid:
 // AWS takes no such trust.
 func (d *designer) trust() error {
 	issuers := d.issuers()
@@ -32,7 +32,7 @@ func (d *designer) trust() error {
 		}
 		d.trustJobs(r, issuers)
 		if len(r.trust) == 0 {
-			return d.nobody(r)
+			return d.untrusted(r)
 		}
 	}
 	return nil
@@ -95,8 +95,8 @@ func (d *designer) trustJobs(r *role, issuers []account.Issuer) {
 	}
 }
 
-// nobody is the error for a role without anybody who may assume it.
-func (d *designer) nobody(r *role) error {
+// untrusted is the error of a role that no job and no user may assume.
+func (d *designer) untrusted(r *role) error {
 	if d.project.AWS.GitHub == nil && d.project.AWS.OIDC == nil {
 		return fault.New(fault.Invalid, "%s does not say who may assume the role %s", config.FileName, r.name()).
 			Hint(`name the repository of GitHub, aws: {github: {repository: OWNER/NAME, id: "...", owner_id: "..."}} (gh api repos/OWNER/NAME --jq '.id, .owner.id' prints both numbers), another issuer with aws.oidc, or users and roles with aws.principals`)
@@ -105,7 +105,7 @@ func (d *designer) nobody(r *role) error {
 	if len(r.enters) > 0 {
 		env = r.enters[0]
 	}
-	return fault.New(fault.Invalid, "nobody could assume the role %s: environments.%s.on names no branch and no tag", r.name(), env).
+	return fault.New(fault.Invalid, "no job could assume the role %s: environments.%s.on names no branch and no tag", r.name(), env).
 		Hint("name them, such as on: {push: main}: a job of any other branch may name the environment, too; or list users and roles in aws.principals")
 }
 

@@ -26,7 +26,7 @@ func PushRights(p extension.AWSPlace, repository string, creates bool) []account
 			"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeRepositories", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
 		},
 		Needs: []account.Need{
-			{Step: "push", Call: "ecr:BatchCheckLayerAvailability", Why: "to upload no layer that is there already"},
+			{Step: "push", Call: "ecr:BatchCheckLayerAvailability", Why: "to upload no layer that already exists"},
 			{Step: "push", Call: "ecr:BatchGetImage", Why: "to push nothing twice, and to name both digests of a tag that is taken"},
 			{Step: "push", Call: "ecr:CompleteLayerUpload", Why: "to upload layers"},
 			{Step: "push", Call: "ecr:DescribeRepositories", Why: "to find out whether the repository exists, and whether its tags can be moved"},

@@ -12,6 +12,6 @@ func (s *Section) AWSRights(extension.AWSPlace) extension.AWSRights {
 	return extension.AWSRights{Statements: []account.Statement{{
 		Sid: "PutEvents", Actions: []string{"events:PutEvents"}, Resources: []string{s.Bus},
 		Conditions: account.Conditions{"StringEquals": {"events:source": {Source}}},
-		Needs:      []account.Need{{Step: "notify", Call: "events:PutEvents", Why: "to tell machines how a run ended, and in nobody else's name"}},
+		Needs:      []account.Need{{Step: "notify", Call: "events:PutEvents", Why: "to tell machines how a run ended, and in no other name"}},
 	}}}
 }

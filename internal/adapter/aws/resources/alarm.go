@@ -29,8 +29,8 @@ func (p alarm) Delete(ctx context.Context, r account.Resource) error {
 	return err
 }
 
-// Owned implements port.Account. An alarm is known by its name, and by what its
-// description says, as deployments know it.
+// Owned implements port.Account. An alarm is known by its name, and by its
+// description, as it is for deployments.
 func (p alarm) Owned(ctx context.Context, of account.Set) (found []account.Observed, err error) {
 	in := map[string]any{"AlarmNamePrefix": "slipway/" + of.Project + "/", "AlarmTypes": []string{"MetricAlarm"}}
 	for range maxPages {

@@ -158,7 +158,7 @@ func (p bucket) policy(ctx context.Context, action, name string) (policy bucketP
 		}
 	}
 	if err != nil {
-		return policy, fault.New(fault.Unavailable, "%s: its policy is no JSON", action).Cause(err)
+		return policy, fault.New(fault.Unavailable, "%s has a policy that is not valid JSON", action).Cause(err)
 	}
 	return policy, nil
 }

@@ -17,8 +17,8 @@ type modelGroup struct{ *Account }
 
 var _ port.Account = modelGroup{}
 
-// isMissing tells a group that is not there from a request that is wrong: SageMaker has
-// one code for both.
+// isMissing reports whether the group does not exist. SageMaker has the same code for
+// requests that are wrong.
 func isMissing(code string, err error) bool {
 	return code == "ResourceNotFound" || code == "ValidationException" && strings.Contains(err.Error(), "does not exist")
 }
@@ -29,7 +29,7 @@ func (p modelGroup) Read(ctx context.Context, want account.Resource) (*account.O
 	action := "read the " + want.Title()
 	code, err := p.json(ctx, action, sagemakerAPI, "DescribeModelPackageGroup", map[string]any{"ModelPackageGroupName": want.Name}, &out)
 	if isMissing(code, err) {
-		return nil, nil //nolint:nilnil // the port's way to say that there is none
+		return nil, nil //nolint:nilnil // nil means that it does not exist
 	}
 	if err != nil {
 		return nil, err

@@ -61,7 +61,7 @@ func (p logGroup) Read(ctx context.Context, want account.Resource) (*account.Obs
 			}, err
 		}
 		if out.NextToken == "" {
-			return nil, nil //nolint:nilnil // the port's way to say that there is none
+			return nil, nil //nolint:nilnil // nil means that it does not exist
 		}
 		in["nextToken"] = out.NextToken
 	}

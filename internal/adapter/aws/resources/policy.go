@@ -23,7 +23,7 @@ func (p policy) Read(ctx context.Context, want account.Resource) (*account.Obser
 	}
 	d, ok := known.policies[want.ARN]
 	if !ok {
-		return nil, nil //nolint:nilnil // the port's way to say that there is none
+		return nil, nil //nolint:nilnil // nil means that it does not exist
 	}
 	o, err := p.observe(ctx, d)
 	if o == nil || err != nil {

@@ -88,7 +88,7 @@ func (p repository) readRules(ctx context.Context, action, name string, spec *ac
 	}
 	var rules lifecycle
 	if err := json.Unmarshal([]byte(out.LifecyclePolicyText), &rules); err != nil {
-		return nil, fault.New(fault.Unavailable, "%s: its lifecycle policy is no JSON", action).Cause(err)
+		return nil, fault.New(fault.Unavailable, "%s has a lifecycle policy that is not valid JSON", action).Cause(err)
 	}
 	for _, r := range rules.Rules {
 		if s := r.Selection; s.Status == "untagged" && s.Count == "sinceImagePushed" && s.Unit == "days" && r.Action.Type == "expire" && spec.UntaggedDays == 0 {

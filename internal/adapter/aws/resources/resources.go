@@ -135,7 +135,7 @@ func foreign(r account.Resource) error {
 }
 
 // create makes a resource, or completes one of the project's that is there already:
-// a response was lost, or somebody was killed.
+// a response was lost, or a process was killed.
 func create(ctx context.Context, p port.Account, want account.Resource, tags map[string]string) error {
 	have, err := p.Read(ctx, want)
 	if err != nil {

@@ -27,7 +27,7 @@ func (p role) Read(ctx context.Context, want account.Resource) (*account.Observe
 	}
 	d, ok := known.byName[want.Name]
 	if !ok {
-		return nil, nil //nolint:nilnil // the port's way to say that there is none
+		return nil, nil //nolint:nilnil // nil means that it does not exist
 	}
 	o, err := p.observe(ctx, d)
 	if err != nil || o == nil {

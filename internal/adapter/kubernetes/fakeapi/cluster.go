@@ -16,11 +16,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 )
 
-const (
-	jobsPath = "/apis/batch/v1/namespaces/ns/jobs"
-	podsPath = "/api/v1/namespaces/ns/pods"
-)
-
 // Cluster is as much of a cluster as Jobs need: an API server that stores objects, a
 // controller that makes one pod of each Job and ends it at the Job's deadline, and a
 // kubelet that runs the scripts of its containers (sh -c SCRIPT) as processes of this
@@ -60,13 +55,13 @@ func (c *Cluster) Client() *client.Client { return ClientAt(c.t, c.http.URL) }
 
 // ServeHTTP implements http.Handler.
 func (c *Cluster) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	if name, ok := strings.CutSuffix(strings.TrimPrefix(req.URL.Path, podsPath+"/"), "/exec"); ok {
-		c.exec(w, req, name)
-		return
-	}
-	if name, ok := strings.CutSuffix(strings.TrimPrefix(req.URL.Path, podsPath+"/"), "/log"); ok {
-		c.log(w, req, name)
-		return
+	for suffix, answer := range map[string]func(*pod, http.ResponseWriter, *http.Request){"/exec": (*pod).exec, "/log": (*pod).log} {
+		if name, ok := strings.CutSuffix(strings.TrimPrefix(req.URL.Path, podsPath+"/"), suffix); ok {
+			if p := c.pod(w, name); p != nil {
+				answer(p, w, req)
+			}
+			return
+		}
 	}
 	code, content := c.Respond(req)
 	if o, ok := content.(*unstructured.Unstructured); ok && o.GetKind() == "Job" {
@@ -123,7 +118,7 @@ func (c *Cluster) newPod(job *unstructured.Unstructured) *pod {
 		c.t.Errorf("Job %s: %v", job.GetName(), err)
 	}
 	return &pod{
-		cluster: c, job: job.GetName(), template: template, root: c.t.TempDir(), created: time.Now(),
+		server: c.Server, volume: c.volume, job: job.GetName(), template: template, root: c.t.TempDir(), created: time.Now(),
 		killed: make(chan struct{}), ended: make(chan struct{}), containers: map[string]*process{},
 	}
 }

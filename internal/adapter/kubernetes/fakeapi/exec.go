@@ -15,11 +15,7 @@ import (
 )
 
 // exec runs a command beside a container, over a WebSocket.
-func (c *Cluster) exec(w http.ResponseWriter, req *http.Request, name string) {
-	p := c.pod(w, name)
-	if p == nil {
-		return
-	}
+func (p *pod) exec(w http.ResponseWriter, req *http.Request) {
 	p.mu.Lock()
 	one := p.containers[req.URL.Query().Get("container")]
 	p.mu.Unlock()
@@ -30,7 +26,7 @@ func (c *Cluster) exec(w http.ResponseWriter, req *http.Request, name string) {
 	up := websocket.Upgrader{Subprotocols: []string{remotecommand.StreamProtocolV5Name}}
 	socket, err := up.Upgrade(w, req, nil)
 	if err != nil {
-		c.t.Error(err)
+		p.server.t.Error(err)
 		return
 	}
 	defer func() { _ = socket.Close() }()

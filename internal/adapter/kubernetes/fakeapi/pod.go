@@ -18,9 +18,15 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
+const (
+	jobsPath = "/apis/batch/v1/namespaces/ns/jobs"
+	podsPath = "/api/v1/namespaces/ns/pods"
+)
+
 // pod is one whose containers are processes.
 type pod struct {
-	cluster  *Cluster
+	server   *Server
+	volume   string // its path in the pod
 	job      string
 	template corev1.PodTemplateSpec
 	root     string // the volume
@@ -65,7 +71,7 @@ func (p *pod) run() {
 	}
 	select {
 	case <-p.killed:
-		p.cluster.Remove(podsPath + "/" + p.job)
+		p.server.Remove(podsPath + "/" + p.job)
 		p.condition("Failed", "DeadlineExceeded", "Job was active longer than specified deadline")
 	default:
 		p.condition(map[bool]string{true: "Complete", false: "Failed"}[ok], "", "")
@@ -80,7 +86,7 @@ func (p *pod) await(one *process) bool {
 
 // here replaces the volume's path.
 func (p *pod) here(script string) string {
-	return strings.ReplaceAll(script, p.cluster.volume+"/", p.root+"/")
+	return strings.ReplaceAll(script, p.volume+"/", p.root+"/")
 }
 
 // hereInFiles replaces the volume's path in the scripts that were sent into it.
@@ -92,7 +98,7 @@ func (p *pod) hereInFiles() {
 			err = os.WriteFile(file, []byte(p.here(string(text))), 0o600)
 		}
 		if err != nil {
-			p.cluster.t.Error(err)
+			p.server.t.Error(err)
 		}
 	}
 }
@@ -107,7 +113,7 @@ func (p *pod) start(c corev1.Container) *process {
 	cmd.Env, cmd.Stdout, cmd.Stderr = []string{"PATH=" + os.Getenv("PATH")}, one, one
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
-		p.cluster.t.Error(err)
+		p.server.t.Error(err)
 	}
 	p.mu.Lock()
 	p.containers[c.Name] = one
@@ -164,10 +170,10 @@ func (p *pod) publish() {
 		err = o.UnmarshalJSON(raw)
 	}
 	if err != nil {
-		p.cluster.t.Error(err)
+		p.server.t.Error(err)
 		return
 	}
-	p.cluster.Put(podsPath+"/"+p.job, o)
+	p.server.Put(podsPath+"/"+p.job, o)
 }
 
 func (p *pod) statuses(of []corev1.Container) (all []corev1.ContainerStatus) {
@@ -198,20 +204,16 @@ func isClosed(c <-chan struct{}) bool {
 
 // condition writes the Job's end.
 func (p *pod) condition(kind, reason, message string) {
-	p.cluster.Change(jobsPath+"/"+p.job, func(job *unstructured.Unstructured) {
+	p.server.Change(jobsPath+"/"+p.job, func(job *unstructured.Unstructured) {
 		c := map[string]any{"type": kind, "status": "True", "reason": reason, "message": message}
 		if err := unstructured.SetNestedSlice(job.Object, []any{c}, "status", "conditions"); err != nil {
-			p.cluster.t.Error(err)
+			p.server.t.Error(err)
 		}
 	})
 }
 
 // log sends what a container prints until it ends, or the request does.
-func (c *Cluster) log(w http.ResponseWriter, req *http.Request, name string) {
-	p := c.pod(w, name)
-	if p == nil {
-		return
-	}
+func (p *pod) log(w http.ResponseWriter, req *http.Request) {
 	p.mu.Lock()
 	one := p.containers[req.URL.Query().Get("container")]
 	p.mu.Unlock()

@@ -248,3 +248,33 @@ func (s *Server) Without(path string, do func()) {
 	defer s.mu.Unlock()
 	s.objects[path] = removed
 }
+
+// merge changes an object, where the request has a value for it.
+func (s *Server) merge(path string, req *http.Request) (int, any) {
+	existing, ok := s.objects[path]
+	if !ok {
+		return failure(http.StatusNotFound, metav1.StatusReasonNotFound, path)
+	}
+	var patch map[string]any
+	if err := decode(req.Body, &patch); err != nil {
+		s.t.Errorf("%s %s: %v", req.Method, path, err)
+	}
+	changed := existing.DeepCopy()
+	mergeInto(changed.Object, patch)
+	return http.StatusOK, s.put(path, changed)
+}
+
+// Change replaces an object by a changed copy: responses may still hold the old one.
+func (s *Server) Change(path string, change func(*unstructured.Unstructured)) {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o, ok := s.objects[path]
+	if !ok {
+		s.t.Errorf("%s not found", path)
+		return
+	}
+	o = o.DeepCopy()
+	change(o)
+	s.put(path, o)
+}

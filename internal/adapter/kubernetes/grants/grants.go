@@ -86,7 +86,7 @@ func (g *Rights) Read(ctx context.Context, want account.Resource) (*account.Obse
 		o.Others = append(o.Others, differences(kind, wanted, live)...)
 	}
 	if !there {
-		return nil, nil //nolint:nilnil // the port's way to say that there is none
+		return nil, nil //nolint:nilnil // nil means that it does not exist
 	}
 	return o, nil
 }

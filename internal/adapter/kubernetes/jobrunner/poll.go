@@ -8,17 +8,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/slipway-cd/slipway/internal/adapter/kubernetes/client"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 	"github.com/slipway-cd/slipway/internal/scratch"
-	"github.com/slipway-cd/slipway/internal/wait"
 )
 
 // Poll returns the job's state, and does what is due: it sends the inputs when the pod
@@ -47,26 +44,6 @@ func (j *Jobs) Poll(ctx context.Context, h port.JobHandle) (port.JobState, error
 	}
 	p := poll{jobs: j, client: c, handle: h, live: live, pod: pod, own: j.local(h)}
 	return p.look(ctx)
-}
-
-// findPod returns the Job's newest pod, or nil.
-func findPod(ctx context.Context, c *client.Client, name string) (*corev1.Pod, error) {
-	pods, err := client.ListOf[corev1.Pod](ctx, c, client.Pods(), jobLabel+"="+name)
-	if err != nil || len(pods) == 0 {
-		return nil, err
-	}
-	newest := slices.MaxFunc(pods, func(a, b corev1.Pod) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
-	return &newest, nil
-}
-
-// poll is one look at a Job.
-type poll struct {
-	jobs   *Jobs
-	client *client.Client
-	handle port.JobHandle
-	live   *unstructured.Unstructured
-	pod    *corev1.Pod // nil: none
-	own    *localJob
 }
 
 var running = port.JobState{Found: true}
@@ -120,19 +97,6 @@ func (p *poll) wait(ctx context.Context, t trouble, since time.Duration) (port.J
 	return ended(t.why), p.endJob(ctx, ending{Reason: t.why})
 }
 
-func statusOf(all []corev1.ContainerStatus, name string) *corev1.ContainerStatus {
-	i := slices.IndexFunc(all, func(s corev1.ContainerStatus) bool { return s.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return &all[i]
-}
-
-// ended is a Job that ended for another reason than its command.
-func ended(reason string) port.JobState {
-	return port.JobState{Found: true, Done: true, Exit: port.Exit{Code: 128 + 9}, Reason: reason}
-}
-
 // overtime ends a command that runs for longer than it may.
 func (p *poll) overtime(ctx context.Context, since time.Time) (port.JobState, error) {
 	p.own.mu.Lock()
@@ -166,15 +130,6 @@ func (p *poll) send(ctx context.Context) error {
 }
 
 // transferFailed explains what only the image can be the cause of.
-func (p *poll) transferFailed(act string, err error) error {
-	var exit *client.ExitError
-	if !errors.As(err, &exit) {
-		return fmt.Errorf("%s: %w", act, err)
-	}
-	return fault.New(fault.Failed, "%s", act).Cause(exit).
-		Hint("the image %s needs the programs sh, tar, mktemp, mv and sleep, and room for the files", p.jobs.section.Image)
-}
-
 // finish fetches the outputs of a command that has ended well, and lets the pod end.
 func (p *poll) finish(ctx context.Context, s corev1.ContainerStatus) (port.JobState, error) {
 	end := s.State.Terminated
@@ -209,40 +164,6 @@ func (p *poll) finish(ctx context.Context, s corev1.ContainerStatus) (port.JobSt
 	}
 	return port.JobState{}, err
 }
-
-// letGo lets the pod end.
-func (p *poll) letGo(ctx context.Context) error {
-	err := p.client.Run(ctx, client.Exec{Pod: p.pod.Name, Container: keeper, Command: []string{"sh", "-c", ": > " + volumeDir + "/.fetched"}})
-	if err != nil {
-		return p.transferFailed("end job "+string(p.handle), err)
-	}
-	return nil
-}
-
-// hasEnded reports whether a container that was let go has ended by now. The cluster may
-// report that a moment later than it ends.
-func (p *poll) hasEnded(ctx context.Context, container string) bool {
-	for range endLooks {
-		pod, err := findPod(ctx, p.client, p.live.GetName())
-		if err != nil || pod == nil {
-			return false
-		}
-		all := slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
-		if k := statusOf(all, container); k == nil || k.State.Terminated != nil {
-			return true
-		}
-		if wait.Sleep(ctx, endPause) != nil {
-			return false
-		}
-	}
-	return false
-}
-
-// How often, and with what pause, the end of a container is looked for.
-const (
-	endLooks = 30
-	endPause = 300 * time.Millisecond
-)
 
 // fetched is the state of a Job whose outputs were fetched before.
 func (p *poll) fetched(state port.JobState, folders map[string]string) port.JobState {

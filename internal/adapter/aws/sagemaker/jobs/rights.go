@@ -49,7 +49,7 @@ func (s *Section) AWSRights(p extension.AWSPlace) extension.AWSRights {
 	if len(s.Tags) > 0 {
 		r.Statements = append(r.Statements, account.Statement{
 			Sid: "Tag" + k.noun + "Jobs", Actions: []string{"sagemaker:AddTags"}, Resources: []string{jobs},
-			Needs: []account.Need{{Step: k.step, Call: "sagemaker:AddTags", Why: "because the job is made with tags, which is a right of its own"}},
+			Needs: []account.Need{{Step: k.step, Call: "sagemaker:AddTags", Why: "because the job is made with tags, which is a separate right"}},
 		})
 	}
 	if m := ecrImage.FindStringSubmatch(s.Image); m != nil && m[1] == p.Account && m[2] == p.Region {
