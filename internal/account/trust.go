@@ -177,6 +177,8 @@ func expand(template, environment string, r Ref) string {
 // EscapeVariables makes a text stand for itself in a policy, whose values have variables.
 func EscapeVariables(text string) string { return strings.ReplaceAll(text, "${", "${$}{") }
 
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
 // identifier makes an identifier of a statement: letters and digits.
 func identifier(text string) string {
 	var b strings.Builder
@@ -185,10 +187,10 @@ func identifier(text string) string {
 		switch {
 		case r >= 'a' && r <= 'z' && upper:
 			b.WriteRune(r - 'a' + 'A')
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+		case strings.ContainsRune(letters, r):
 			b.WriteRune(r)
 		}
-		upper = !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9')
+		upper = !strings.ContainsRune(letters, r)
 	}
 	return cmp.Or(b.String(), "Statement")
 }

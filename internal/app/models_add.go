@@ -47,7 +47,7 @@ func (a *App) AddModel(ctx context.Context, add ModelFiles) (out delivery.ModelV
 		if err != nil {
 			return err
 		}
-		defer tmp.Close()
+		defer func() { _ = tmp.Close() }()
 		dir := tmp.Files()
 		if err := copyModel(a.absolute(add.Path), dir, raw); err != nil {
 			return err

@@ -136,7 +136,7 @@ func (s *session) renderPreview(ctx context.Context, p plan.Plan, rel delivery.R
 	if err != nil {
 		return port.Rendered{}, err
 	}
-	defer tmp.Close()
+	defer func() { _ = tmp.Close() }()
 	m.Dir = filepath.Join(tmp.Files(), "src") // a checkout keeps its notes beside it
 	if err := os.Mkdir(m.Dir, 0o700); err != nil {
 		return port.Rendered{}, fmt.Errorf("create a folder for the manifests: %w", err)

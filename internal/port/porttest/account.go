@@ -215,7 +215,7 @@ func testAccountDenied(t *testing.T, f AccountFixture) {
 }
 
 func splitErrors(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the join itself
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
 	}
 	return []error{err}

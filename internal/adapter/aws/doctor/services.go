@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eks"
-	ekstypes "github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
 	"github.com/aws/smithy-go"
 
@@ -63,8 +62,14 @@ func (p *place) cluster(ctx context.Context) port.CheckResult {
 	if err != nil {
 		return unknown(ctx, err)
 	}
-	out, err := eks.NewFromConfig(s.Config).DescribeCluster(ctx, &eks.DescribeClusterInput{Name: &p.at.Cluster})
-	if absent := (*ekstypes.ResourceNotFoundException)(nil); errors.As(err, &absent) {
+	var out struct {
+		Cluster struct {
+			Status, Version string
+			AccessConfig    struct{ AuthenticationMode string }
+		}
+	}
+	err = p.eks(ctx, s, "DescribeCluster", "", nil, &out)
+	if api := smithy.APIError(nil); errors.As(err, &api) && api.ErrorCode() == "ResourceNotFoundException" {
 		return failed(fmt.Sprintf("%s has no cluster %s", p.at.Region, p.at.Cluster),
 			fmt.Sprintf("check aws.region and the name: `aws eks list-clusters --region %s`", p.at.Region))
 	}
@@ -76,14 +81,19 @@ func (p *place) cluster(ctx context.Context) port.CheckResult {
 		return unknown(ctx, err)
 	}
 	k := out.Cluster
-	if k == nil || k.Status != ekstypes.ClusterStatusActive && k.Status != ekstypes.ClusterStatusUpdating {
+	if k.Status != "ACTIVE" && k.Status != "UPDATING" {
 		return failed(p.at.Cluster+" is not active", fmt.Sprintf("aws eks wait cluster-active --region %s --name %s", p.at.Region, p.at.Cluster))
 	}
-	if a := k.AccessConfig; a != nil && a.AuthenticationMode == ekstypes.AuthenticationModeConfigMap {
+	if k.AccessConfig.AuthenticationMode == "CONFIG_MAP" {
 		return failed(p.at.Cluster+" takes no access entries: its authentication mode is CONFIG_MAP",
 			fmt.Sprintf("aws eks update-cluster-config --region %s --name %s --access-config authenticationMode=API_AND_CONFIG_MAP", p.at.Region, p.at.Cluster))
 	}
-	return ok(fmt.Sprintf("%s, Kubernetes %s", p.at.Cluster, aws.ToString(k.Version)))
+	return ok(fmt.Sprintf("%s, Kubernetes %s", p.at.Cluster, k.Version))
+}
+
+// eks reads what is below the cluster's path.
+func (p *place) eks(ctx context.Context, s *session.Session, operation, path string, query url.Values, out any) error {
+	return s.REST(ctx, session.API{Name: "eks"}, operation, http.MethodGet, "/clusters/"+url.PathEscape(p.at.Cluster)+path, query, nil, out)
 }
 
 // addon is one of EKS that deliveries use.
@@ -120,18 +130,22 @@ func (p *place) listAddons(ctx context.Context) (map[string]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	there, in := map[string]bool{}, &eks.ListAddonsInput{ClusterName: &p.at.Cluster}
+	there, query := map[string]bool{}, url.Values{}
 	for range maxAddonPages {
-		out, err := eks.NewFromConfig(s.Config).ListAddons(ctx, in)
-		if err != nil {
+		var out struct {
+			Addons    []string
+			NextToken string
+		}
+		if err := p.eks(ctx, s, "ListAddons", "/addons", query, &out); err != nil {
 			return nil, s.Explain(ctx, "list the add-ons of "+p.at.Cluster, err)
 		}
 		for _, name := range out.Addons {
 			there[name] = true
 		}
-		if in.NextToken = out.NextToken; aws.ToString(in.NextToken) == "" {
+		if out.NextToken == "" {
 			return there, nil
 		}
+		query.Set("nextToken", out.NextToken)
 	}
 	return nil, endless("add-ons of " + p.at.Cluster)
 }

@@ -7,14 +7,14 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-	"github.com/aws/aws-sdk-go-v2/service/eks"
-	"github.com/aws/aws-sdk-go-v2/service/eks/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
 
 	"github.com/slipway-cd/slipway/internal/adapter/aws/session"
 	"github.com/slipway-cd/slipway/internal/extension"
@@ -34,6 +34,15 @@ type Endpoint struct {
 	Token  func(ctx context.Context) (token string, ends time.Time, err error)
 }
 
+// described is what DescribeCluster returns of a cluster, as far as it is used.
+type described struct {
+	Status               string `json:"status"`
+	Endpoint             string `json:"endpoint"`
+	CertificateAuthority struct {
+		Data string `json:"data"`
+	} `json:"certificateAuthority"`
+}
+
 // Find returns how to reach the cluster. Its CA may change, so Find is called at every
 // connection. Credentials of another account than the settings name are refused.
 func Find(ctx context.Context, c Cluster, o session.Options) (Endpoint, error) {
@@ -45,8 +54,11 @@ func Find(ctx context.Context, c Cluster, o session.Options) (Endpoint, error) {
 		return Endpoint{}, err
 	}
 	action := "find the cluster " + c.Name + " of EKS in " + c.Region
-	out, err := eks.NewFromConfig(s.Config).DescribeCluster(ctx, &eks.DescribeClusterInput{Name: &c.Name})
-	if absent := (*types.ResourceNotFoundException)(nil); errors.As(err, &absent) {
+	var out struct {
+		Cluster described `json:"cluster"`
+	}
+	err = s.REST(ctx, session.API{Name: "eks"}, "DescribeCluster", http.MethodGet, "/clusters/"+url.PathEscape(c.Name), nil, nil, &out)
+	if api := smithy.APIError(nil); errors.As(err, &api) && api.ErrorCode() == "ResourceNotFoundException" {
 		return Endpoint{}, fault.New(fault.NotFound, "%s", action).Cause(err).
 			Hint("check the name, aws.region and aws.account: `aws eks list-clusters --region %s` lists what is there", c.Region)
 	}
@@ -54,18 +66,14 @@ func Find(ctx context.Context, c Cluster, o session.Options) (Endpoint, error) {
 		return Endpoint{}, s.Explain(ctx, action, err)
 	}
 	k := out.Cluster
-	if k == nil || k.Status != types.ClusterStatusActive && k.Status != types.ClusterStatusUpdating {
+	if k.Status != "ACTIVE" && k.Status != "UPDATING" {
 		return Endpoint{}, fault.New(fault.Unavailable, "%s: it is not active", action).Infrastructure()
 	}
-	var ca []byte
-	if k.CertificateAuthority != nil {
-		ca, err = base64.StdEncoding.DecodeString(aws.ToString(k.CertificateAuthority.Data))
-	}
-	server := aws.ToString(k.Endpoint)
-	if err != nil || len(ca) == 0 || !strings.HasPrefix(server, "https://") {
+	ca, err := base64.StdEncoding.DecodeString(k.CertificateAuthority.Data)
+	if err != nil || len(ca) == 0 || !strings.HasPrefix(k.Endpoint, "https://") {
 		return Endpoint{}, fault.New(fault.Unavailable, "%s: AWS returned no endpoint with a certificate", action).Infrastructure()
 	}
-	return Endpoint{server, ca, func(ctx context.Context) (string, time.Time, error) { return newToken(ctx, s, c.Name) }}, nil
+	return Endpoint{k.Endpoint, ca, func(ctx context.Context) (string, time.Time, error) { return newToken(ctx, s, c.Name) }}, nil
 }
 
 const (

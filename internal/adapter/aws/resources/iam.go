@@ -64,12 +64,12 @@ type attachedPolicy struct{ PolicyName, PolicyArn string }
 
 // policyDetail is a policy of the account, as GetAccountAuthorizationDetails has it.
 type policyDetail struct {
-	PolicyName, Arn, DefaultVersionId string          //nolint:revive,staticcheck // IAM's names
+	PolicyName, Arn, DefaultVersionId string
 	Versions                          []policyVersion `xml:"PolicyVersionList>member"`
 }
 
 type policyVersion struct {
-	Document, VersionId string //nolint:revive,staticcheck // IAM's names
+	Document, VersionId string
 	IsDefaultVersion    bool
 	CreateDate          time.Time
 }

@@ -18,7 +18,7 @@ var _ port.Account = podIdentity{}
 
 // association is one of a cluster.
 type association struct {
-	AssociationId, AssociationArn, Namespace, ServiceAccount, RoleArn string //nolint:revive,staticcheck // EKS's names
+	AssociationId, AssociationArn, Namespace, ServiceAccount, RoleArn string
 	Tags                                                              map[string]string
 }
 

@@ -24,7 +24,7 @@ func (p provider) Read(ctx context.Context, want account.Resource) (*account.Obs
 
 func (p provider) observe(ctx context.Context, arn string) (*account.Observed, error) {
 	var out struct {
-		Url       string   //nolint:revive,staticcheck // IAM's name
+		Url       string
 		Audiences []string `xml:"ClientIDList>member"`
 		Tags      []tag    `xml:"Tags>member"`
 	}

@@ -33,7 +33,7 @@ func TestSession_QueryAndREST(t *testing.T) {
 		}
 		return awstest.NoFault
 	})
-	var published struct{ MessageId string } //nolint:revive,staticcheck // its name in XML
+	var published struct{ MessageId string }
 	in := url.Values{"TopicArn": {topic}, "Message": {"a & b"}}
 	if err := s.Query(t.Context(), snsAPI, "Publish", in, &published); err != nil || published.MessageId == "" {
 		t.Errorf("%+v, %v", published, err)

@@ -1,6 +1,7 @@
 package opinion_test
 
 import (
+	"cmp"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -19,8 +20,7 @@ const adapters = "../.."
 
 // apart are operations that this test does not see called, and why.
 var apart = map[string]string{
-	"eks.ListAddons": "is of `slipway doctor`, which has tests of its own: TestChecks_Golden in internal/adapter/aws/doctor",
-	"s3.UploadPart":  "is of " + inParts, "s3.CompleteMultipartUpload": "is of " + inParts,
+	"s3.UploadPart": "is of " + inParts, "s3.CompleteMultipartUpload": "is of " + inParts,
 	"s3.DeleteObject": "is of the shared state's bucket, whose driver is tested with an emulator of S3 of its own: `make drivers`",
 }
 
@@ -51,6 +51,13 @@ func TestOperations_AllAreCalled(t *testing.T) {
 // ownServices are the services of packages that call them without the SDK's clients.
 var ownServices = map[string]string{"cloudwatch": "cloudwatch", "cloudwatchlogs": "logs", "eventbridge": "events"}
 
+// hosts are the services of the hosts' names that are not theirs.
+var hosts = map[string]string{"monitoring": "cloudwatch"}
+
+// otherCommands are the packages of commands that release nothing: `slipway aws`, whose
+// kinds have a suite that kills every request, and `slipway doctor`.
+var otherCommands = []string{"resources", "doctor"}
+
 // usedOperations returns the operations of which the name is a method that is called, or a
 // text, in the adapters' code, below a service that the file or its package is about.
 func usedOperations(t *testing.T) (all []string) {
@@ -62,7 +69,7 @@ func usedOperations(t *testing.T) (all []string) {
 	// objects deletes, which the models of the tests do not have.
 	services["s3"].Operations["DeleteObject"] = model.Operation{Name: "DeleteObject"}
 	err = filepath.WalkDir(adapters, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() && d.Name() == "awstest" {
+		if err != nil || d.IsDir() && (d.Name() == "awstest" || slices.Contains(otherCommands, d.Name())) {
 			return orSkip(err)
 		}
 		if d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
@@ -103,12 +110,32 @@ func servicesOf(file *ast.File, dir string) (all []string) {
 	for _, im := range file.Imports {
 		path, _ := strconv.Unquote(im.Path.Value)
 		switch name, ok := strings.CutPrefix(path, "github.com/aws/aws-sdk-go-v2/service/"); {
-		case name == "cloudwatchlogs":
-			all = append(all, "logs")
 		case ok && !strings.Contains(name, "/"):
 			all = append(all, name)
 		}
 	}
+	return append(all, apisOf(file)...)
+}
+
+// apisOf returns the services of a file's literals of session.API.
+func apisOf(file *ast.File) (all []string) {
+	ast.Inspect(file, func(n ast.Node) bool {
+		literal, ok := n.(*ast.CompositeLit)
+		if !ok || len(literal.Elts) == 0 {
+			return true
+		}
+		kind, ok := literal.Type.(*ast.SelectorExpr)
+		if !ok || kind.Sel.Name != "API" {
+			return true
+		}
+		if pair, ok := literal.Elts[0].(*ast.KeyValueExpr); ok {
+			if text, ok := pair.Value.(*ast.BasicLit); ok {
+				name, _ := strconv.Unquote(text.Value)
+				all = append(all, cmp.Or(hosts[name], name))
+			}
+		}
+		return true
+	})
 	return all
 }
 

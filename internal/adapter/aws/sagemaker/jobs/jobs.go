@@ -18,7 +18,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker"
 	"github.com/aws/aws-sdk-go-v2/service/sagemaker/types"
 
@@ -57,13 +56,9 @@ type connection struct {
 	objects *s3.Client
 }
 
-// jobsOf and logsOf make the SDK's clients where they are used: as fields, the linker
-// would keep all of their operations.
+// jobsOf makes the SDK's client where it is used: as a field, the linker would keep all
+// of its operations.
 func jobsOf(c *connection) *sagemaker.Client { return sagemaker.NewFromConfig(c.session.Config) }
-
-func logsOf(c *connection) *cloudwatchlogs.Client {
-	return cloudwatchlogs.NewFromConfig(c.session.Config)
-}
 
 // localJob is what this process knows of a job.
 type localJob struct {

@@ -9,10 +9,9 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	"github.com/aws/smithy-go"
 
+	"github.com/slipway-cd/slipway/internal/adapter/aws/session"
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
@@ -21,6 +20,8 @@ const (
 	maxStreams = 50       // of a job: one for each instance
 	maxPages   = 100      // of a stream at one look
 )
+
+var logsAPI = session.API{Name: "logs", Target: "Logs_20140328", Version: "1.1"}
 
 // log is what a job printed, with Slipway's notes.
 type log struct {
@@ -76,10 +77,14 @@ func (f form) logGroup() string {
 // anything. It is called by one goroutine at a time.
 func (l *log) read(ctx context.Context, c *connection, f form, name string) (more bool, err error) {
 	action := "read the log of the job " + name
-	streams, err := logsOf(c).DescribeLogStreams(ctx, &cloudwatchlogs.DescribeLogStreamsInput{
-		LogGroupName: aws.String(f.logGroup()), LogStreamNamePrefix: aws.String(name + "/"), Limit: aws.Int32(maxStreams),
-	})
-	if absent := (*types.ResourceNotFoundException)(nil); errors.As(err, &absent) {
+	in := map[string]any{"logGroupName": f.logGroup(), "logStreamNamePrefix": name + "/", "limit": maxStreams}
+	var streams struct {
+		LogStreams []struct {
+			Name string `json:"logStreamName"`
+		} `json:"logStreams"`
+	}
+	err = c.session.Call(ctx, logsAPI, "DescribeLogStreams", in, &streams)
+	if api := smithy.APIError(nil); errors.As(err, &api) && api.ErrorCode() == "ResourceNotFoundException" {
 		return false, nil // the first job of the account has printed nothing yet
 	}
 	if err != nil {
@@ -89,8 +94,8 @@ func (l *log) read(ctx context.Context, c *connection, f form, name string) (mor
 		l.tokens = map[string]string{}
 	}
 	for _, s := range streams.LogStreams {
-		if stream := aws.ToString(s.LogStreamName); l.tokens[stream] == "" {
-			l.tokens[stream] = start
+		if l.tokens[s.Name] == "" {
+			l.tokens[s.Name] = start
 		}
 	}
 	for _, stream := range slices.Sorted(maps.Keys(l.tokens)) {
@@ -112,23 +117,27 @@ func (l *log) readStream(ctx context.Context, c *connection, f form, stream stri
 		host = stream[strings.Index(stream, "/")+1:] + ": "
 	}
 	for range maxPages {
-		in := &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String(f.logGroup()), LogStreamName: &stream, StartFromHead: aws.Bool(true)}
+		in := map[string]any{"logGroupName": f.logGroup(), "logStreamName": stream, "startFromHead": true}
 		if l.tokens[stream] != start {
-			in.NextToken = aws.String(l.tokens[stream])
+			in["nextToken"] = l.tokens[stream]
 		}
-		page, err := logsOf(c).GetLogEvents(ctx, in)
-		if err != nil {
+		var page struct {
+			Events []struct {
+				Message string `json:"message"`
+			} `json:"events"`
+			Next string `json:"nextForwardToken"`
+		}
+		if err := c.session.Call(ctx, logsAPI, "GetLogEvents", in, &page); err != nil {
 			return more, err
 		}
 		for _, e := range page.Events {
-			l.line(host + aws.ToString(e.Message))
+			l.line(host + e.Message)
 			more = true
 		}
-		next := aws.ToString(page.NextForwardToken)
-		if next == "" || next == l.tokens[stream] {
+		if page.Next == "" || page.Next == l.tokens[stream] {
 			return more, nil
 		}
-		l.tokens[stream] = next
+		l.tokens[stream] = page.Next
 	}
 	return more, nil
 }

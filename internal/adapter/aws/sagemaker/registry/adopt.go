@@ -99,7 +99,7 @@ func (r *Registry) fetch(ctx context.Context, c *client, ref delivery.ModelRef, 
 	if err != nil {
 		return nil, err
 	}
-	defer tmp.Close()
+	defer func() { _ = tmp.Close() }()
 	dir := tmp.Files()
 	archive, err := c.objects.client.Unpack(ctx, at, dir)
 	if err != nil {

@@ -47,7 +47,7 @@ func (r *Registry) packArchive(ctx context.Context, c *client, ref delivery.Mode
 	if err != nil {
 		return err
 	}
-	defer tmp.Close()
+	defer func() { _ = tmp.Close() }()
 	dir := tmp.Files()
 	files := filepath.Join(dir, "files")
 	if err := r.config.Artifacts.Fetch(ctx, ref, files); err != nil {
