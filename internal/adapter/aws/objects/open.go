@@ -25,6 +25,9 @@ func Open(ctx context.Context, u *url.URL) (*Store, error) {
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "open %s", withoutQuery(u)).Hint("check the URL and the credentials").Cause(err)
 	}
+	if s.client.Options().Region == "" {
+		return nil, fault.New(fault.Invalid, "open %s: its region is not known", withoutQuery(u)).Hint("add ?region=REGION to it, or set AWS_REGION")
+	}
 	return s, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/slipway-cd/slipway/internal/adapter/aws/awstest"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/objects"
 	"github.com/slipway-cd/slipway/internal/adapter/objecttest"
 	"github.com/slipway-cd/slipway/internal/fault"
@@ -81,8 +82,11 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 func TestOpen_Errors(t *testing.T) {
+	awstest.Isolate(t)
+	t.Setenv("AWS_DEFAULT_REGION", "")
 	for at, want := range map[string]string{
-		"s3://": "names no bucket", "s3://b?nonsense=1": "nonsense", "s3://b?region=eu-west-1&ssetype=rot13": "rot13", "s3://b?use_path_style=perhaps": "perhaps",
+		"s3://b": "its region is not known",
+		"s3://":  "names no bucket", "s3://b?nonsense=1": "nonsense", "s3://b?region=eu-west-1&ssetype=rot13": "rot13", "s3://b?use_path_style=perhaps": "perhaps",
 	} {
 		u, _ := url.Parse(at)
 		if _, err := objects.Open(t.Context(), u); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), want) {
