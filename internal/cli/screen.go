@@ -149,7 +149,7 @@ func (b *block) countAttention(all []attention, most int) []string {
 }
 
 func count(n int, what string) string {
-	if n > 1 {
+	if n != 1 {
 		what += "s"
 	}
 	return fmt.Sprintf("%d %s", n, what)
