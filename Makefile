@@ -195,6 +195,7 @@ soak: bin/slipway bin/cosign ## many kills, many seeds, and every fuzz target fo
 	SLIPWAY_SEEDS=200 go test -count=1 -timeout 2h -run 'Random|Model' ./internal/engine ./internal/adapter/kubernetes/...
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_KILLS=200 go test -tags e2e -count=1 -timeout 4h -run '^TestKill$$' ./e2e
 	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_AWS_KILLS=50 go test -tags e2e -count=1 -timeout 1h -run '^TestAWS_Kill$$' ./e2e
+	SLIPWAY_BIN=$(CURDIR)/bin/slipway SLIPWAY_E2E_ACCOUNT_KILLS=30 go test -tags e2e -count=1 -timeout 30m -run '^TestAWS_Account$$' ./e2e
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] || [ -n "$${KUBECONFIG:-}" ]; then $(MAKE) --no-print-directory soak-kubernetes; fi
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ] && [ -z "$${KUBECONFIG:-}" ]; then $(MAKE) --no-print-directory soak-versions; fi
 	@if [ "$$(id -u)" = 0 ] && [ "$$(uname)" = Linux ]; then $(MAKE) --no-print-directory soak-state; fi
