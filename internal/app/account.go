@@ -37,6 +37,8 @@ type place struct {
 	set   account.Set
 	kinds map[account.Kind]port.Account
 	plan  account.Plan
+
+	findings []account.Finding
 }
 
 // PlanAccount returns what would be changed in the accounts of the project.
@@ -136,8 +138,24 @@ func (p *place) look(ctx context.Context, o AccountOptions, destroy bool) error 
 		p.plan = account.Destroy(p.set, observed, options)
 		return nil
 	}
-	p.plan, err = account.New(p.set, observed, options)
-	return err
+	if p.plan, err = account.New(p.set, observed, options); err != nil || only != nil {
+		return err
+	}
+	return p.judge(ctx)
+}
+
+// judge looks at the roles that the project's jobs may assume.
+func (p *place) judge(ctx context.Context) error {
+	reader, ok := p.kinds[account.KindRole].(port.AccountRoles)
+	if !ok {
+		return nil
+	}
+	all, err := reader.Roles(ctx)
+	if err != nil {
+		return err
+	}
+	p.findings = account.Findings(account.Concerned(all, p.set), p.set)
+	return nil
 }
 
 // onlyOf selects resources; nil: all of them.

@@ -18,6 +18,9 @@ type AccountPlace struct {
 	Changes   []AccountChange `json:"changes"`
 	Unchanged int             `json:"unchanged"` // how many resources are as they are to be
 	Costs     []account.Cost  `json:"costs"`     // of what is there afterwards
+	// Findings are what roles of the account allow beyond what the project needs, or lack.
+	// Those of roles that are not the project's are its owner's to mend.
+	Findings []account.Finding `json:"findings"`
 }
 
 // AccountChange is what is done with one resource.
@@ -72,7 +75,7 @@ func (p AccountPlan) isEmpty() bool {
 func accountView(project string, places []*place) AccountPlan {
 	out := AccountPlan{Project: project, Places: []AccountPlace{}}
 	for _, p := range places {
-		at := AccountPlace{Account: p.set.Account, Region: p.set.Region, Changes: []AccountChange{}, Unchanged: len(p.plan.Unchanged)}
+		at := AccountPlace{Account: p.set.Account, Region: p.set.Region, Changes: []AccountChange{}, Unchanged: len(p.plan.Unchanged), Findings: p.findings}
 		there := p.plan.Unchanged
 		for _, c := range p.plan.Changes {
 			at.Changes = append(at.Changes, changeView(c))
@@ -82,6 +85,9 @@ func accountView(project string, places []*place) AccountPlan {
 		}
 		if at.Costs = account.Costs(there); at.Costs == nil {
 			at.Costs = []account.Cost{}
+		}
+		if at.Findings == nil {
+			at.Findings = []account.Finding{}
 		}
 		out.Places = append(out.Places, at)
 	}

@@ -174,6 +174,40 @@ func TestAccount_Apply(t *testing.T) {
 	}
 }
 
+// A role that somebody made for the repository, as tutorials show it, is named with its
+// faults; that of another repository is not. Neither is changed, and the project's own
+// roles have no faults.
+func TestAccount_Findings(t *testing.T) {
+	l := newAccountLab(t)
+	const github = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"
+	for name, repository := range map[string]string{"tutorial": "acme/retail", "billing": "acme/billing"} {
+		trust := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":"` + github + `"},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{"StringLike":{"token.actions.githubusercontent.com:sub":"repo:` + repository + `:*"}}}]}`
+		if err := l.AddTrustedRole(name, trust, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.SetPolicies("role/"+name, "", `{"Version":"2012-10-17","Statement":[{"Sid":"Push","Effect":"Allow","Action":"ecr:*","Resource":"*"}]}`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.apply(app.AccountOptions{})
+	p := l.plan()
+	if p.Differs() {
+		t.Errorf("the roles of others are no difference:\n%s", describe(p))
+	}
+	var text strings.Builder
+	for _, f := range p.Places[0].Findings {
+		if f.Role != "tutorial" {
+			t.Errorf("not the project's: %s", f)
+		}
+		text.WriteString(f.String() + "\n")
+	}
+	for _, want := range []string{"repo:acme/retail:*", ":aud", ":repository_id", "ecr:*"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%s is not among the findings:\n%s", want, text.String())
+		}
+	}
+}
+
 // Nothing is changed without a confirmation.
 func TestAccount_NotConfirmed(t *testing.T) {
 	l := newAccountLab(t)

@@ -57,6 +57,9 @@ func (c *Command) printAccount(p app.AccountPlan) {
 			c.printAccountChange(ch)
 		}
 		fmt.Fprintf(c.Stdout, "%s as they are to be\n", count(at.Unchanged, "resource"))
+		for _, f := range at.Findings {
+			fmt.Fprintf(c.Stdout, "finding: %s\n", render.Indent(f.String()))
+		}
 	}
 	c.printAccountCosts(p, "cost")
 	if n := p.Count(); n > 0 {

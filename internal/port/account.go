@@ -25,3 +25,10 @@ type Account interface {
 	// Owned returns the resources that have the tag of the set's project.
 	Owned(ctx context.Context, of account.Set) ([]account.Observed, error)
 }
+
+// AccountRoles is what the Account of roles has, too.
+type AccountRoles interface {
+	// Roles returns the roles of the account with their trust and all of their policies,
+	// whoever made them, sorted by name.
+	Roles(ctx context.Context) ([]account.ExistingRole, error)
+}

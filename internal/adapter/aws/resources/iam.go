@@ -89,7 +89,7 @@ func (a *Account) details(ctx context.Context) (*roles, error) {
 		return known, nil
 	}
 	found := &roles{byName: map[string]roleDetail{}, policies: map[string]policyDetail{}}
-	in := form("Filter.member.1", "Role", "Filter.member.2", "LocalManagedPolicy", "MaxItems", "200")
+	in := form("Filter.member.1", "Role", "Filter.member.2", "LocalManagedPolicy", "Filter.member.3", "AWSManagedPolicy", "MaxItems", "200")
 	for range maxPages {
 		var out struct {
 			IsTruncated bool

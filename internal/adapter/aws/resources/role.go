@@ -17,7 +17,10 @@ const rightsName = "slipway"
 // role looks after roles of IAM.
 type role struct{ *Account }
 
-var _ port.Account = role{}
+var (
+	_ port.Account      = role{}
+	_ port.AccountRoles = role{}
+)
 
 // Read implements port.Account.
 func (p role) Read(ctx context.Context, want account.Resource) (*account.Observed, error) {

@@ -62,6 +62,7 @@ func TestAccount_SilentServer(t *testing.T) {
 			"provider.Read": read("provider"), "provider.Create": create("provider"), "provider.Update": update("provider"), "provider.Delete": remove("provider"), "provider.Owned": owned("provider"),
 			"policy.Read": read("policy"), "policy.Create": create("policy"), "policy.Update": update("policy"), "policy.Delete": remove("policy"), "policy.Owned": owned("policy"),
 			"role.Read": read("role"), "role.Create": create("role"), "role.Update": update("role"), "role.Delete": remove("role"), "role.Owned": owned("role"),
+			"role.Roles":      func(ctx context.Context) error { _, err := role{a}.Roles(ctx); return err },
 			"repository.Read": read("repository"), "repository.Create": create("repository"), "repository.Update": update("repository"), "repository.Delete": remove("repository"), "repository.Owned": owned("repository"),
 			"modelGroup.Read": read("modelGroup"), "modelGroup.Create": create("modelGroup"), "modelGroup.Update": update("modelGroup"), "modelGroup.Delete": remove("modelGroup"), "modelGroup.Owned": owned("modelGroup"),
 			"logGroup.Read": read("logGroup"), "logGroup.Create": create("logGroup"), "logGroup.Update": update("logGroup"), "logGroup.Delete": remove("logGroup"), "logGroup.Owned": owned("logGroup"),
