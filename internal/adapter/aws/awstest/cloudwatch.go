@@ -112,7 +112,7 @@ func (c *Cloud) cloudwatch() map[string]handler {
 	return map[string]handler{
 		"PutMetricData": c.putMetricData, "PutMetricAlarm": c.putMetricAlarm, "DescribeAlarms": c.describeAlarms,
 		"DeleteAlarms": c.deleteAlarms, "ListAlarmMuteRules": c.listMuteRules,
-		"TagResource": c.tagAlarm, "UntagResource": c.untagAlarm, "ListTagsForResource": c.listTagsOfAlarm,
+		"TagResource": onARN(c.taggedAlarm, c.addTagsOf), "UntagResource": onARN(c.taggedAlarm, c.dropTagsOf), "ListTagsForResource": onARN(c.taggedAlarm, c.listTagsAs("Tags")),
 	}
 }
 

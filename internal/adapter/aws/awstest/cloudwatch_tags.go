@@ -19,27 +19,3 @@ func (c *Cloud) taggedAlarm(call *Call) (string, error) {
 	}
 	return arn, nil
 }
-
-func (c *Cloud) tagAlarm(call *Call) (any, error) {
-	arn, err := c.taggedAlarm(call)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{}, c.addTagsOf(call, arn)
-}
-
-func (c *Cloud) untagAlarm(call *Call) (any, error) {
-	arn, err := c.taggedAlarm(call)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{}, c.dropTagsOf(call, arn)
-}
-
-func (c *Cloud) listTagsOfAlarm(call *Call) (any, error) {
-	arn, err := c.taggedAlarm(call)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{"Tags": c.tagList(arn)}, nil
-}

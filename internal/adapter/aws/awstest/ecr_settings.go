@@ -9,7 +9,7 @@ func (c *Cloud) ecrSettings() map[string]handler {
 	return map[string]handler{
 		"DeleteRepository": c.deleteRepository, "PutImageTagMutability": c.putImageTagMutability, "PutImageScanningConfiguration": c.putImageScanning,
 		"PutLifecyclePolicy": c.putLifecyclePolicy, "GetLifecyclePolicy": c.getLifecyclePolicy, "DeleteLifecyclePolicy": c.deleteLifecyclePolicy,
-		"TagResource": c.tagRepository, "UntagResource": c.untagRepository, "ListTagsForResource": c.listTagsOfRepository,
+		"TagResource": onARN(c.taggedRepository, c.addTagsOf), "UntagResource": onARN(c.taggedRepository, c.dropTagsOf), "ListTagsForResource": onARN(c.taggedRepository, c.listTagsAs("tags")),
 	}
 }
 
@@ -235,28 +235,4 @@ func (c *Cloud) taggedRepository(call *Call) (string, error) {
 		}
 	}
 	return "", refuse("RepositoryNotFoundException", "The repository of %s does not exist", arn)
-}
-
-func (c *Cloud) tagRepository(call *Call) (any, error) {
-	arn, err := c.taggedRepository(call)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{}, c.addTagsOf(call, arn)
-}
-
-func (c *Cloud) untagRepository(call *Call) (any, error) {
-	arn, err := c.taggedRepository(call)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{}, c.dropTagsOf(call, arn)
-}
-
-func (c *Cloud) listTagsOfRepository(call *Call) (any, error) {
-	arn, err := c.taggedRepository(call)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{"tags": c.tagList(arn)}, nil
 }

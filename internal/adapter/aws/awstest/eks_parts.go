@@ -23,7 +23,7 @@ func (c *Cloud) eksParts() map[string]handler {
 		"ListAddons": c.listAddons, "DescribeAddon": c.describeAddon,
 		"ListNodegroups": c.listNodegroups, "DescribeNodegroup": c.describeNodegroup,
 		"ListFargateProfiles": c.listFargateProfiles, "DescribeFargateProfile": c.describeFargateProfile,
-		"TagResource": c.tagEKS, "UntagResource": c.untagEKS, "ListTagsForResource": c.listTagsOfEKS,
+		"TagResource": onARN(c.taggedEKS, c.setTagsOf), "UntagResource": onARN(c.taggedEKS, c.dropTagsOf), "ListTagsForResource": onARN(c.taggedEKS, c.mapOfTags),
 	}
 }
 
@@ -142,33 +142,4 @@ func (c *Cloud) taggedEKS(call *Call) (string, error) {
 		return "", refuse("NotFoundException", "No resource found for ARN: %s", arn)
 	}
 	return arn, nil
-}
-
-func (c *Cloud) tagEKS(call *Call) (any, error) {
-	arn, err := c.taggedEKS(call)
-	if err != nil {
-		return nil, err
-	}
-	c.setTags(arn, requestTags(call))
-	return map[string]any{}, nil
-}
-
-func (c *Cloud) untagEKS(call *Call) (any, error) {
-	arn, err := c.taggedEKS(call)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{}, c.dropTagsOf(call, arn)
-}
-
-func (c *Cloud) listTagsOfEKS(call *Call) (any, error) {
-	arn, err := c.taggedEKS(call)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]any{}
-	if len(c.tags[arn]) > 0 {
-		out["tags"] = c.tags[arn]
-	}
-	return out, nil
 }

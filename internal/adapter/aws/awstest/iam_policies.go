@@ -46,9 +46,9 @@ func (c *Cloud) iamPolicies() map[string]handler {
 		"ListPolicyVersions":      c.listPolicyVersions,
 		"DeletePolicyVersion":     c.deletePolicyVersion,
 		"SetDefaultPolicyVersion": c.setDefaultPolicyVersion,
-		"TagPolicy":               c.tagPolicy,
-		"UntagPolicy":             c.untagPolicy,
-		"ListPolicyTags":          c.listPolicyTags,
+		"TagPolicy":               onARN(c.policyARN(true), c.addTagsOf),
+		"UntagPolicy":             onARN(c.policyARN(true), c.dropTagsOf),
+		"ListPolicyTags":          onARN(c.policyARN(false), c.pageOfTags),
 	}
 }
 
@@ -194,26 +194,14 @@ func (c *Cloud) deletePolicy(call *Call) (any, error) {
 	return map[string]any{}, nil
 }
 
-func (c *Cloud) tagPolicy(call *Call) (any, error) {
-	p, err := c.policyOf(call, true)
-	if err != nil {
-		return nil, err
+// policyARN finds the policy of the input, which has to be the account's unless it is only
+// read.
+func (c *Cloud) policyARN(own bool) func(*Call) (string, error) {
+	return func(call *Call) (string, error) {
+		p, err := c.policyOf(call, own)
+		if err != nil {
+			return "", err
+		}
+		return p.arn, nil
 	}
-	return map[string]any{}, c.addTagsOf(call, p.arn)
-}
-
-func (c *Cloud) untagPolicy(call *Call) (any, error) {
-	p, err := c.policyOf(call, true)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{}, c.dropTagsOf(call, p.arn)
-}
-
-func (c *Cloud) listPolicyTags(call *Call) (any, error) {
-	p, err := c.policyOf(call, false)
-	if err != nil {
-		return nil, err
-	}
-	return iamPage(c, call, "Tags", c.tagList(p.arn))
 }

@@ -26,9 +26,9 @@ func (c *Cloud) iamProviders() map[string]handler {
 		"DeleteOpenIDConnectProvider":             c.deleteProvider,
 		"AddClientIDToOpenIDConnectProvider":      c.addClientID,
 		"RemoveClientIDFromOpenIDConnectProvider": c.removeClientID,
-		"TagOpenIDConnectProvider":                c.tagProvider,
-		"UntagOpenIDConnectProvider":              c.untagProvider,
-		"ListOpenIDConnectProviderTags":           c.listProviderTags,
+		"TagOpenIDConnectProvider":                onARN(c.providerARN, c.addTagsOf),
+		"UntagOpenIDConnectProvider":              onARN(c.providerARN, c.dropTagsOf),
+		"ListOpenIDConnectProviderTags":           onARN(c.providerARN, c.pageOfTags),
 	}
 }
 
@@ -119,26 +119,11 @@ func (c *Cloud) removeClientID(call *Call) (any, error) {
 	return map[string]any{}, nil
 }
 
-func (c *Cloud) tagProvider(call *Call) (any, error) {
+// providerARN returns the ARN of the input, whose provider has to be there.
+func (c *Cloud) providerARN(call *Call) (string, error) {
 	p, err := c.providerOf(call)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return map[string]any{}, c.addTagsOf(call, p.arn)
-}
-
-func (c *Cloud) untagProvider(call *Call) (any, error) {
-	p, err := c.providerOf(call)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{}, c.dropTagsOf(call, p.arn)
-}
-
-func (c *Cloud) listProviderTags(call *Call) (any, error) {
-	p, err := c.providerOf(call)
-	if err != nil {
-		return nil, err
-	}
-	return iamPage(c, call, "Tags", c.tagList(p.arn))
+	return p.arn, nil
 }

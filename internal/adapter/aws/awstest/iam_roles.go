@@ -16,9 +16,9 @@ func (c *Cloud) iamRoles() map[string]handler {
 		"UpdateRole":             c.updateRole,
 		"DeleteRole":             c.deleteRole,
 		"UpdateAssumeRolePolicy": c.updateAssumeRolePolicy,
-		"TagRole":                c.tagRole,
-		"UntagRole":              c.untagRole,
-		"ListRoleTags":           c.listRoleTags,
+		"TagRole":                onARN(c.roleARN, c.addTagsOf),
+		"UntagRole":              onARN(c.roleARN, c.dropTagsOf),
+		"ListRoleTags":           onARN(c.roleARN, c.pageOfTags),
 	}
 }
 
@@ -191,26 +191,11 @@ func (c *Cloud) updateAssumeRolePolicy(call *Call) (any, error) {
 	return map[string]any{}, nil
 }
 
-func (c *Cloud) tagRole(call *Call) (any, error) {
+// roleARN returns the ARN of the role that the input names, which has to be there.
+func (c *Cloud) roleARN(call *Call) (string, error) {
 	r, err := c.iamRoleNamed(call.text("RoleName"))
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return map[string]any{}, c.addTagsOf(call, r.arn(c.Account))
-}
-
-func (c *Cloud) untagRole(call *Call) (any, error) {
-	r, err := c.iamRoleNamed(call.text("RoleName"))
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{}, c.dropTagsOf(call, r.arn(c.Account))
-}
-
-func (c *Cloud) listRoleTags(call *Call) (any, error) {
-	r, err := c.iamRoleNamed(call.text("RoleName"))
-	if err != nil {
-		return nil, err
-	}
-	return iamPage(c, call, "Tags", c.tagList(r.arn(c.Account)))
+	return r.arn(c.Account), nil
 }

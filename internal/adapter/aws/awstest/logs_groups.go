@@ -9,7 +9,7 @@ import (
 func (c *Cloud) logGroupHandlers() map[string]handler {
 	return map[string]handler{
 		"DescribeLogGroups": c.describeLogGroups, "DeleteLogGroup": c.deleteLogGroup, "PutRetentionPolicy": c.putRetentionPolicy, "DeleteRetentionPolicy": c.deleteRetentionPolicy,
-		"TagResource": c.tagLogGroup, "UntagResource": c.untagLogGroup, "ListTagsForResource": c.listTagsOfLogGroup,
+		"TagResource": onARN(c.taggedLogGroup, c.setTagsOf), "UntagResource": onARN(c.taggedLogGroup, c.dropTagsOf), "ListTagsForResource": onARN(c.taggedLogGroup, c.mapOfTags),
 	}
 }
 
@@ -91,33 +91,4 @@ func (c *Cloud) taggedLogGroup(call *Call) (string, error) {
 		return "", refuse("ResourceNotFoundException", "The specified log group does not exist.")
 	}
 	return arn, nil
-}
-
-func (c *Cloud) tagLogGroup(call *Call) (any, error) {
-	arn, err := c.taggedLogGroup(call)
-	if err != nil {
-		return nil, err
-	}
-	c.setTags(arn, requestTags(call))
-	return map[string]any{}, nil
-}
-
-func (c *Cloud) untagLogGroup(call *Call) (any, error) {
-	arn, err := c.taggedLogGroup(call)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{}, c.dropTagsOf(call, arn)
-}
-
-func (c *Cloud) listTagsOfLogGroup(call *Call) (any, error) {
-	arn, err := c.taggedLogGroup(call)
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]any{}
-	if len(c.tags[arn]) > 0 {
-		out["tags"] = c.tags[arn]
-	}
-	return out, nil
 }

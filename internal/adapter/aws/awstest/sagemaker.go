@@ -21,26 +21,24 @@ func newSagemakerState() sagemakerState {
 }
 
 func (c *Cloud) sagemaker() map[string]handler {
-	all := map[string]handler{"AddTags": c.tagSageMaker, "DeleteTags": c.untagSageMaker, "ListTags": c.listTags, "CreateModel": c.createModel, "DescribeModel": c.describeModel}
+	all := map[string]handler{
+		"AddTags": onARN(sagemakerARN, c.tagSageMaker), "DeleteTags": onARN(sagemakerARN, c.dropTagsOf), "ListTags": onARN(sagemakerARN, c.listTagsAs("Tags")),
+		"CreateModel": c.createModel, "DescribeModel": c.describeModel,
+	}
 	maps.Copy(all, c.modelRegistry())
 	maps.Copy(all, c.sagemakerJobs())
 	return all
 }
 
-func (c *Cloud) tagSageMaker(call *Call) (any, error) {
-	arn := call.text("ResourceArn")
-	if err := c.addTagsOf(call, arn); err != nil {
+// sagemakerARN returns the ARN of the input, whatever it names.
+func sagemakerARN(call *Call) (string, error) { return call.text("ResourceArn"), nil }
+
+// tagSageMaker adds tags, and returns all of the resource.
+func (c *Cloud) tagSageMaker(call *Call, arn string) (any, error) {
+	if _, err := c.addTagsOf(call, arn); err != nil {
 		return nil, err
 	}
 	return map[string]any{"Tags": c.tagList(arn)}, nil
-}
-
-func (c *Cloud) untagSageMaker(call *Call) (any, error) {
-	return map[string]any{}, c.dropTagsOf(call, call.text("ResourceArn"))
-}
-
-func (c *Cloud) listTags(call *Call) (any, error) {
-	return map[string]any{"Tags": c.tagList(call.text("ResourceArn"))}, nil
 }
 
 func (c *Cloud) createModel(call *Call) (any, error) {

@@ -10,7 +10,7 @@ import (
 func (c *Cloud) snsTopics() map[string]handler {
 	return map[string]handler{
 		"CreateTopic": c.createTopic, "DeleteTopic": c.deleteTopic, "ListTopics": c.listTopics, "GetTopicAttributes": c.getTopicAttributes, "SetTopicAttributes": c.setTopicAttributes,
-		"TagResource": c.tagTopic, "UntagResource": c.untagTopic, "ListTagsForResource": c.listTagsOfTopic,
+		"TagResource": onARN(c.taggedTopic, c.addTagsOf), "UntagResource": onARN(c.taggedTopic, c.dropTagsOf), "ListTagsForResource": onARN(c.taggedTopic, c.listTagsAs("Tags")),
 	}
 }
 
@@ -104,26 +104,11 @@ func (c *Cloud) listTopics(call *Call) (any, error) {
 	return out, err
 }
 
-func (c *Cloud) tagTopic(call *Call) (any, error) {
+// taggedTopic returns the ARN of the input, whose topic has to be there.
+func (c *Cloud) taggedTopic(call *Call) (string, error) {
 	t, err := c.topicOf(call, "ResourceArn", "ResourceNotFound")
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return map[string]any{}, c.addTagsOf(call, t.ARN)
-}
-
-func (c *Cloud) untagTopic(call *Call) (any, error) {
-	t, err := c.topicOf(call, "ResourceArn", "ResourceNotFound")
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{}, c.dropTagsOf(call, t.ARN)
-}
-
-func (c *Cloud) listTagsOfTopic(call *Call) (any, error) {
-	t, err := c.topicOf(call, "ResourceArn", "ResourceNotFound")
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{"Tags": c.tagList(t.ARN)}, nil
+	return t.ARN, nil
 }

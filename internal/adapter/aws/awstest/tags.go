@@ -31,25 +31,60 @@ func (c *Cloud) addTags(arn string, tags []tag) error {
 	return nil
 }
 
-// addTagsOf adds the tags of the input.
-func (c *Cloud) addTagsOf(call *Call, arn string) error {
+// onARN is an operation on the resource that find names, which fails where there is none.
+func onARN(find func(*Call) (arn string, err error), do func(call *Call, arn string) (any, error)) handler {
+	return func(call *Call) (any, error) {
+		arn, err := find(call)
+		if err != nil {
+			return nil, err
+		}
+		return do(call, arn)
+	}
+}
+
+// addTagsOf adds the tags of the input, which are a list.
+func (c *Cloud) addTagsOf(call *Call, arn string) (any, error) {
 	var in struct{ Tags []tag }
 	if err := call.Into(&in); err != nil {
-		return err
+		return nil, err
 	}
-	return c.addTags(arn, in.Tags)
+	return map[string]any{}, c.addTags(arn, in.Tags)
+}
+
+// setTagsOf adds the tags of the input, which are a map.
+func (c *Cloud) setTagsOf(call *Call, arn string) (any, error) {
+	c.setTags(arn, requestTags(call))
+	return map[string]any{}, nil
 }
 
 // dropTagsOf removes the tags whose keys the input has.
-func (c *Cloud) dropTagsOf(call *Call, arn string) error {
+func (c *Cloud) dropTagsOf(call *Call, arn string) (any, error) {
 	var in struct{ TagKeys []string }
 	if err := call.Into(&in); err != nil {
-		return err
+		return nil, err
 	}
 	for _, key := range in.TagKeys {
 		delete(c.tags[arn], key)
 	}
-	return nil
+	return map[string]any{}, nil
+}
+
+// listTagsAs returns the tags as a list below the member.
+func (c *Cloud) listTagsAs(member string) func(*Call, string) (any, error) {
+	return func(_ *Call, arn string) (any, error) { return map[string]any{member: c.tagList(arn)}, nil }
+}
+
+// pageOfTags returns the tags as IAM does.
+func (c *Cloud) pageOfTags(call *Call, arn string) (any, error) {
+	return iamPage(c, call, "Tags", c.tagList(arn))
+}
+
+// mapOfTags returns the tags as a map; nothing where there are none.
+func (c *Cloud) mapOfTags(_ *Call, arn string) (any, error) {
+	if len(c.tags[arn]) == 0 {
+		return map[string]any{}, nil
+	}
+	return map[string]any{"tags": c.tags[arn]}, nil
 }
 
 // setTags adds tags that are a map, as some services have them.
