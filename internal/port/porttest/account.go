@@ -82,7 +82,7 @@ func wantUnchanged(t *testing.T, f AccountFixture) {
 func testAccountLife(t *testing.T, f AccountFixture) {
 	tags := f.Set.Tags(f.Want, false)
 	if err := f.Account.Delete(t.Context(), f.Want); err != nil {
-		t.Errorf("delete what is not there: %v", err)
+		t.Errorf("delete a missing resource: %v", err)
 	}
 	if o, err := f.Account.Read(t.Context(), f.Want); o != nil || err != nil {
 		t.Fatalf("read %+v, %v before it was made", o, err)

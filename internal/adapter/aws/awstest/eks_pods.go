@@ -54,7 +54,7 @@ func (c *Cloud) podRole(a association) error {
 	case a.Policy != "" && !a.DisableSessionTags:
 		return refuse("InvalidParameterException", "A session policy needs disableSessionTags")
 	case a.Policy != "" && checkRights(a.Policy) != nil:
-		return refuse("InvalidParameterException", "The session policy is no policy")
+		return refuse("InvalidParameterException", "The session policy is not a valid policy")
 	}
 	return nil
 }
