@@ -34,47 +34,42 @@ type Need struct {
 	Why  string // a clause: "to find an image that is there already"
 }
 
-// MarshalJSON writes the policy as IAM keeps it, without the needs. A list of one is
-// written as its value, as AWS's own documents are.
+// MarshalJSON writes the policy as IAM keeps it, without the needs.
 func (d Document) MarshalJSON() ([]byte, error) {
-	type statement struct {
-		Sid       string                    `json:",omitempty"`
-		Effect    string                    `json:""`
-		Principal map[string]any            `json:",omitempty"`
-		Action    any                       `json:""`
-		Resource  any                       `json:",omitempty"`
-		Condition map[string]map[string]any `json:",omitempty"`
-	}
-	out := struct {
+	return json.Marshal(struct {
 		Version   string
-		Statement []statement
-	}{documentVersion, []statement{}}
-	for _, s := range d.Statements {
-		w := statement{Sid: s.Sid, Effect: "Allow", Action: oneOrMore(s.Actions)}
-		if s.Deny {
-			w.Effect = "Deny"
-		}
-		if len(s.Resources) > 0 {
-			w.Resource = oneOrMore(s.Resources)
-		}
-		for kind, names := range s.Principals {
-			if w.Principal == nil {
-				w.Principal = map[string]any{}
-			}
-			w.Principal[kind] = oneOrMore(names)
-		}
-		for operator, keys := range s.Conditions {
-			if w.Condition == nil {
-				w.Condition = map[string]map[string]any{}
-			}
-			w.Condition[operator] = map[string]any{}
-			for key, values := range keys {
-				w.Condition[operator][key] = oneOrMore(values)
-			}
-		}
-		out.Statement = append(out.Statement, w)
+		Statement []Statement
+	}{documentVersion, append([]Statement{}, d.Statements...)})
+}
+
+// MarshalJSON writes the statement as IAM keeps it, without the needs. A list of one is
+// written as its value, as in AWS's own documents.
+func (s Statement) MarshalJSON() ([]byte, error) {
+	w := struct {
+		Sid       string         `json:",omitempty"`
+		Effect    string         `json:""`
+		Principal map[string]any `json:",omitempty"`
+		Action    any            `json:""`
+		Resource  any            `json:",omitempty"`
+		Condition map[string]any `json:",omitempty"`
+	}{Sid: s.Sid, Effect: "Allow", Principal: map[string]any{}, Action: oneOrMore(s.Actions), Condition: map[string]any{}}
+	if s.Deny {
+		w.Effect = "Deny"
 	}
-	return json.Marshal(out)
+	if len(s.Resources) > 0 {
+		w.Resource = oneOrMore(s.Resources)
+	}
+	for kind, names := range s.Principals {
+		w.Principal[kind] = oneOrMore(names)
+	}
+	for operator, keys := range s.Conditions {
+		values := map[string]any{}
+		for key, all := range keys {
+			values[key] = oneOrMore(all)
+		}
+		w.Condition[operator] = values
+	}
+	return json.Marshal(w)
 }
 
 func oneOrMore(values []string) any {

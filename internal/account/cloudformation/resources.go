@@ -68,7 +68,7 @@ func (e exporter) bucket(i int, r account.Resource, spec account.Bucket) export.
 	}
 	return export.Object{
 		e.resource("AWS::S3::Bucket", i, properties...),
-		e.part("AWS::S3::BucketPolicy", e.names[i]+"TLSOnly", i, field("Bucket", export.Object{field("Ref", e.names[i])}), field("PolicyDocument", e.policy(i+1, export.TLSOnly(r.ARN)))),
+		e.part("AWS::S3::BucketPolicy", e.names[i]+"TLSOnly", i, field("Bucket", export.Object{field("Ref", e.names[i])}), field("PolicyDocument", e.policy(i+1, account.Document{Statements: []account.Statement{account.TLSOnly(r.ARN)}}))),
 	}
 }
 
@@ -84,7 +84,7 @@ func (e exporter) role(i int, r account.Resource, spec account.Role) export.Fiel
 		properties = append(properties, field("PermissionsBoundary", e.refer(i, spec.Boundary)))
 	}
 	if len(spec.Rights.Statements) > 0 {
-		properties = append(properties, field("Policies", []any{export.Object{field("PolicyName", export.PolicyName), field("PolicyDocument", e.policy(i, spec.Rights))}}))
+		properties = append(properties, field("Policies", []any{export.Object{field("PolicyName", account.InlinePolicy), field("PolicyDocument", e.policy(i, spec.Rights))}}))
 	}
 	return e.resource("AWS::IAM::Role", i, properties...)
 }

@@ -75,22 +75,11 @@ func List(values []string, of func(string) any) []any {
 // Plain is a list of strings.
 func Plain(values []string) []any { return List(values, plain) }
 
-// TLSOnly is the policy of a bucket that refuses requests without TLS.
-func TLSOnly(arn string) account.Document {
-	return account.Document{Statements: []account.Statement{{
-		Sid: "TLSOnly", Deny: true, Principals: account.Principals{"AWS": {"*"}}, Actions: []string{"s3:*"},
-		Resources: []string{arn, arn + "/*"}, Conditions: account.Conditions{"Bool": {"aws:SecureTransport": {"false"}}},
-	}}}
-}
-
 // Lifecycle is the rule of a repository of ECR: untagged images go, tagged ones never.
 func Lifecycle(days int) Object {
 	return Object{{"rules", []any{Object{
-		{"rulePriority", 1}, {"description", "untagged images; those of releases have tags"},
+		{"rulePriority", 1}, {"description", account.UntaggedRule},
 		{"selection", Object{{"tagStatus", "untagged"}, {"countType", "sinceImagePushed"}, {"countUnit", "days"}, {"countNumber", days}}},
 		{"action", Object{{"type", "expire"}}},
 	}}}}
 }
-
-// PolicyName is that of a role's inline policy.
-const PolicyName = "slipway"

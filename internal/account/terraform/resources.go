@@ -22,7 +22,7 @@ func (e exporter) bucket(i int, r account.Resource, spec account.Bucket) []block
 		e.part("aws_s3_bucket_versioning", i, of, nested("versioning_configuration", arg("status", versioning))),
 		e.part("aws_s3_bucket_public_access_block", i, of,
 			arg("block_public_acls", true), arg("block_public_policy", true), arg("ignore_public_acls", true), arg("restrict_public_buckets", true)),
-		e.part("aws_s3_bucket_policy", i, of, arg("policy", e.policy(i+1, export.TLSOnly(r.ARN)))),
+		e.part("aws_s3_bucket_policy", i, of, arg("policy", e.policy(i+1, account.Document{Statements: []account.Statement{account.TLSOnly(r.ARN)}}))),
 	}
 	if len(spec.Expire) == 0 {
 		return made
@@ -49,7 +49,7 @@ func (e exporter) role(i int, r account.Resource, spec account.Role) []block {
 	if len(spec.Rights.Statements) == 0 {
 		return made
 	}
-	return append(made, e.part("aws_iam_role_policy", i, arg("name", export.PolicyName), arg("role", e.address(i)+".name"), arg("policy", e.policy(i, spec.Rights))))
+	return append(made, e.part("aws_iam_role_policy", i, arg("name", account.InlinePolicy), arg("role", e.address(i)+".name"), arg("policy", e.policy(i, spec.Rights))))
 }
 
 func (e exporter) repository(i int, r account.Resource, spec account.Repository) []block {

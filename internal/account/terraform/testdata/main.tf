@@ -47,7 +47,7 @@ resource "aws_s3_bucket_policy" "retail_ml" {
     Version = "2012-10-17"
     Statement = [
       {
-        Sid    = "TLSOnly"
+        Sid    = "SlipwayTLSOnly"
         Effect = "Deny"
         Principal = {
           AWS = "*"
@@ -143,7 +143,7 @@ resource "aws_s3_bucket_policy" "retail_ml_2" {
     Version = "2012-10-17"
     Statement = [
       {
-        Sid    = "TLSOnly"
+        Sid    = "SlipwayTLSOnly"
         Effect = "Deny"
         Principal = {
           AWS = "*"

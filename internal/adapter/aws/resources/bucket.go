@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/account"
+	"github.com/slipway-cd/slipway/internal/extension"
 	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
@@ -24,7 +25,7 @@ func (p bucket) Read(ctx context.Context, want account.Resource) (*account.Obser
 	if err != nil || code != "" {
 		return nil, err
 	}
-	o := &account.Observed{Resource: account.Resource{Kind: account.KindBucket, Name: want.Name, ARN: "arn:" + partition(p.at.Region) + ":s3:::" + want.Name, Data: true, Shared: want.Shared}}
+	o := &account.Observed{Resource: account.Resource{Kind: account.KindBucket, Name: want.Name, ARN: p.bucketARN(want.Name), Data: true, Shared: want.Shared}}
 	var spec account.Bucket
 	differ := func(path, have, want string) {
 		o.Others = append(o.Others, account.Difference{Path: path, Have: have, Want: want})
@@ -41,14 +42,9 @@ func (p bucket) Read(ctx context.Context, want account.Resource) (*account.Obser
 	return o, err
 }
 
-func partition(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
-	}
-	return "aws"
+// bucketARN is the ARN of a bucket in the account's partition.
+func (p bucket) bucketARN(name string) string {
+	return "arn:" + extension.PartitionOf(p.at.Region) + ":s3:::" + name
 }
 
 // tagSet is tags in XML.
@@ -133,18 +129,6 @@ func (p bucket) Update(ctx context.Context, want account.Resource, tags map[stri
 // Owned implements port.Account.
 func (p bucket) Owned(ctx context.Context, of account.Set) ([]account.Observed, error) {
 	return p.ownedByTag(ctx, p, account.KindBucket, "s3", ":::", of)
-}
-
-// tlsSid is the Sid of the statement that requires TLS.
-const tlsSid = "SlipwayTLSOnly"
-
-// tlsOnly is the statement that refuses requests without TLS.
-func tlsOnly(bucket, partition string) map[string]any {
-	arn := "arn:" + partition + ":s3:::" + bucket
-	return map[string]any{
-		"Sid": tlsSid, "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": []string{arn, arn + "/*"},
-		"Condition": map[string]any{"Bool": map[string]string{"aws:SecureTransport": "false"}},
-	}
 }
 
 // bucketPolicy is a policy whose statements of others are kept as they are.

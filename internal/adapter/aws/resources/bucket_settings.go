@@ -166,7 +166,7 @@ func (p bucket) policy(ctx context.Context, action, name string) (policy bucketP
 // isTLS reports whether a statement is the one that requires TLS.
 func (p bucket) isTLS(name string, statement json.RawMessage) bool {
 	var have, want any
-	raw, err := json.Marshal(tlsOnly(name, partition(p.at.Region)))
+	raw, err := json.Marshal(account.TLSOnly(p.bucketARN(name)))
 	if err != nil || json.Unmarshal(raw, &want) != nil || json.Unmarshal(statement, &have) != nil {
 		return false
 	}
@@ -195,8 +195,9 @@ func (p bucket) requireTLS(ctx context.Context, action, name string) error {
 	if slices.ContainsFunc(policy.Statement, func(s json.RawMessage) bool { return p.isTLS(name, s) }) {
 		return nil
 	}
-	policy.Statement = slices.DeleteFunc(policy.Statement, func(s json.RawMessage) bool { return bytes.Contains(s, []byte(`"`+tlsSid+`"`)) })
-	raw, err := json.Marshal(tlsOnly(name, partition(p.at.Region)))
+	wanted := account.TLSOnly(p.bucketARN(name))
+	policy.Statement = slices.DeleteFunc(policy.Statement, func(s json.RawMessage) bool { return bytes.Contains(s, []byte(`"`+wanted.Sid+`"`)) })
+	raw, err := json.Marshal(wanted)
 	if err != nil {
 		return err
 	}

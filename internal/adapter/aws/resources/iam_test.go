@@ -41,8 +41,8 @@ func TestRole_Conformance(t *testing.T) {
 		name := func(pairs ...string) []string { return append([]string{"RoleName", roleName}, pairs...) }
 		return l.fixture(wantedRole(), l.byHand("CreateRole", name("AssumeRolePolicyDocument", openTrust)...), map[string]func(){
 			"another trust":             l.byHand("UpdateAssumeRolePolicy", name("PolicyDocument", openTrust)...),
-			"wider rights":              l.byHand("PutRolePolicy", name("PolicyName", rightsName, "PolicyDocument", openRight)...),
-			"rights taken":              l.byHand("DeleteRolePolicy", name("PolicyName", rightsName)...),
+			"wider rights":              l.byHand("PutRolePolicy", name("PolicyName", account.InlinePolicy, "PolicyDocument", openRight)...),
+			"rights taken":              l.byHand("DeleteRolePolicy", name("PolicyName", account.InlinePolicy)...),
 			"a second policy":           l.byHand("PutRolePolicy", name("PolicyName", "debug", "PolicyDocument", openRight)...),
 			"a policy attached":         l.byHand("AttachRolePolicy", name("PolicyArn", "arn:aws:iam::aws:policy/AdministratorAccess")...),
 			"the boundary taken":        l.byHand("DeleteRolePermissionsBoundary", name()...),

@@ -43,7 +43,7 @@ type selection struct {
 
 // untaggedRule deletes untagged images after some days.
 func untaggedRule(days int) lifecycle {
-	r := lifecycleRule{Priority: 1, Description: "untagged images", Selection: selection{"untagged", "sinceImagePushed", "days", days}}
+	r := lifecycleRule{Priority: 1, Description: account.UntaggedRule, Selection: selection{"untagged", "sinceImagePushed", "days", days}}
 	r.Action.Type = "expire"
 	return lifecycle{[]lifecycleRule{r}}
 }

@@ -11,9 +11,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
-// rightsName is the name of the one inline policy of a role.
-const rightsName = "slipway"
-
 // role looks after roles of IAM.
 type role struct{ *Account }
 
@@ -61,7 +58,7 @@ func (p role) observe(ctx context.Context, d roleDetail) (*account.Observed, err
 	}
 	var others []account.Difference
 	for _, inline := range d.Inline {
-		if inline.PolicyName != rightsName {
+		if inline.PolicyName != account.InlinePolicy {
 			others = append(others, account.Difference{Path: "policies", Have: "the inline policy " + inline.PolicyName})
 			continue
 		}
@@ -113,14 +110,14 @@ func seconds(d time.Duration) string {
 
 func (p role) putRights(ctx context.Context, r account.Resource, rights account.Document) error {
 	if len(rights.Statements) == 0 {
-		_, err := p.iam(ctx, "take its rights from the "+r.Title(), "DeleteRolePolicy", form("RoleName", r.Name, "PolicyName", rightsName), nil, iamMissing)
+		_, err := p.iam(ctx, "take its rights from the "+r.Title(), "DeleteRolePolicy", form("RoleName", r.Name, "PolicyName", account.InlinePolicy), nil, iamMissing)
 		return err
 	}
 	text, err := policyText(rights)
 	if err != nil {
 		return err
 	}
-	_, err = p.iam(ctx, "give the "+r.Title()+" its rights", "PutRolePolicy", form("RoleName", r.Name, "PolicyName", rightsName, "PolicyDocument", text), nil)
+	_, err = p.iam(ctx, "give the "+r.Title()+" its rights", "PutRolePolicy", form("RoleName", r.Name, "PolicyName", account.InlinePolicy, "PolicyDocument", text), nil)
 	return err
 }
 
@@ -179,7 +176,7 @@ func (p role) strip(have roleDetail, action string, call func(operation string, 
 		steps = append(steps, call("DetachRolePolicy", "PolicyArn", attached.PolicyArn))
 	}
 	for _, inline := range have.Inline {
-		if inline.PolicyName != rightsName {
+		if inline.PolicyName != account.InlinePolicy {
 			steps = append(steps, call("DeleteRolePolicy", "PolicyName", inline.PolicyName))
 		}
 	}
@@ -204,7 +201,7 @@ func (p role) Delete(ctx context.Context, r account.Resource) error {
 			return err
 		}
 	}
-	steps := append(p.strip(have, action, call), call("DeleteRolePolicy", "PolicyName", rightsName), call("DeleteRole"))
+	steps := append(p.strip(have, action, call), call("DeleteRolePolicy", "PolicyName", account.InlinePolicy), call("DeleteRole"))
 	return all(steps...)
 }
 
