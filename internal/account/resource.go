@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/delivery"
+	"github.com/slipway-cd/slipway/internal/fault"
 )
 
 // Kind is a kind of resource in an account, or in the cluster that belongs to it.
@@ -44,6 +45,15 @@ type Resource struct {
 // Spec is how a resource is to be, one of the types below. Two are compared field by
 // field, by their JSON: what AWS sorts or fills in is left out or normal.
 type Spec any
+
+// SpecOf returns the spec of a resource, which has to be of that type.
+func SpecOf[T Spec](r Resource) (T, error) {
+	s, ok := r.Spec.(T)
+	if !ok {
+		return s, fault.New(fault.Internal, "%s has the spec %T", r.Title(), r.Spec)
+	}
+	return s, nil
+}
 
 // Bucket is a bucket of S3. It is always encrypted, closed to the public, and takes
 // requests by TLS only.

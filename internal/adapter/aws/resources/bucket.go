@@ -66,26 +66,20 @@ func (p bucket) Create(ctx context.Context, want account.Resource, tags map[stri
 	if p.at.Region != "us-east-1" {
 		in.Location = p.at.Region
 	}
-	exists := ""
-	return all(func() (err error) {
-		exists, err = p.s3(ctx, "make the "+want.Title(), call{operation: "CreateBucket", method: http.MethodPut, bucket: want.Name, in: in}, nil, "BucketAlreadyOwnedByYou")
+	return createInSteps(ctx, p, want, tags, func() (string, error) {
+		exists, err := p.s3(ctx, "make the "+want.Title(), call{operation: "CreateBucket", method: http.MethodPut, bucket: want.Name, in: in}, nil, "BucketAlreadyOwnedByYou")
 		if err != nil && strings.Contains(err.Error(), "BucketAlreadyExists") {
-			return fault.New(fault.Conflict, "the %s belongs to another account", want.Title()).Hint("names of buckets are the whole world's: choose another one in slipway.yaml")
+			return "", fault.New(fault.Conflict, "the %s belongs to another account", want.Title()).Hint("names of buckets are the whole world's: choose another one in slipway.yaml")
 		}
-		return err
-	}, func() error {
-		if exists != "" {
-			return create(ctx, p, want, tags)
-		}
-		return p.secure(ctx, want)
-	})
+		return exists, err
+	}, func() error { return p.secure(ctx, want) })
 }
 
 // secure sets all that a bucket is to be, whatever it is.
 func (p bucket) secure(ctx context.Context, want account.Resource) error {
-	spec, ok := want.Spec.(account.Bucket)
-	if !ok {
-		return fault.New(fault.Internal, "%s has the spec %T", want.Title(), want.Spec)
+	spec, err := account.SpecOf[account.Bucket](want)
+	if err != nil {
+		return err
 	}
 	action := "secure the " + want.Title()
 	put := func(operation, what string, in any) func() error {

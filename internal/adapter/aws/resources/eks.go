@@ -10,7 +10,6 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/account"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/session"
-	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -70,9 +69,9 @@ func made(at time.Time, r roleDetail) []account.Difference {
 
 // Read implements port.Account.
 func (p accessEntry) Read(ctx context.Context, want account.Resource) (*account.Observed, error) {
-	spec, ok := want.Spec.(account.AccessEntry)
-	if !ok {
-		return nil, fault.New(fault.Internal, "%s has the spec %T", want.Title(), want.Spec)
+	spec, err := account.SpecOf[account.AccessEntry](want)
+	if err != nil {
+		return nil, err
 	}
 	var out struct {
 		AccessEntry struct {
@@ -128,9 +127,9 @@ func (p accessEntry) policies(ctx context.Context, action string, path []string)
 
 // Create implements port.Account.
 func (p accessEntry) Create(ctx context.Context, want account.Resource, tags map[string]string) error {
-	spec, ok := want.Spec.(account.AccessEntry)
-	if !ok {
-		return fault.New(fault.Internal, "%s has the spec %T", want.Title(), want.Spec)
+	spec, err := account.SpecOf[account.AccessEntry](want)
+	if err != nil {
+		return err
 	}
 	in := map[string]any{"principalArn": spec.Principal, "kubernetesGroups": spec.Groups, "tags": tags}
 	code, err := p.eks(ctx, "make the "+want.Title(), "CreateAccessEntry", http.MethodPost, []string{"clusters", spec.Cluster, "access-entries"}, nil, in, nil, eksExists)
@@ -142,9 +141,9 @@ func (p accessEntry) Create(ctx context.Context, want account.Resource, tags map
 
 // Update implements port.Account. An entry that is older than its role is made again.
 func (p accessEntry) Update(ctx context.Context, want account.Resource, tags map[string]string) error {
-	spec, ok := want.Spec.(account.AccessEntry)
-	if !ok {
-		return fault.New(fault.Internal, "%s has the spec %T", want.Title(), want.Spec)
+	spec, err := account.SpecOf[account.AccessEntry](want)
+	if err != nil {
+		return err
 	}
 	have, err := p.Read(ctx, want)
 	if err != nil {
@@ -175,11 +174,11 @@ func (p accessEntry) Update(ctx context.Context, want account.Resource, tags map
 
 // Delete implements port.Account.
 func (p accessEntry) Delete(ctx context.Context, r account.Resource) error {
-	spec, ok := r.Spec.(account.AccessEntry)
-	if !ok {
-		return fault.New(fault.Internal, "%s has the spec %T", r.Title(), r.Spec)
+	spec, err := account.SpecOf[account.AccessEntry](r)
+	if err != nil {
+		return err
 	}
-	_, err := p.eks(ctx, "delete the "+r.Title(), "DeleteAccessEntry", http.MethodDelete, []string{"clusters", spec.Cluster, "access-entries", spec.Principal}, nil, nil, nil, eksMissing)
+	_, err = p.eks(ctx, "delete the "+r.Title(), "DeleteAccessEntry", http.MethodDelete, []string{"clusters", spec.Cluster, "access-entries", spec.Principal}, nil, nil, nil, eksMissing)
 	return err
 }
 

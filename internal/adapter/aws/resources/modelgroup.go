@@ -6,7 +6,6 @@ import (
 
 	"github.com/slipway-cd/slipway/internal/account"
 	"github.com/slipway-cd/slipway/internal/adapter/aws/session"
-	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -48,9 +47,9 @@ func (p modelGroup) Read(ctx context.Context, want account.Resource) (*account.O
 
 // Create implements port.Account.
 func (p modelGroup) Create(ctx context.Context, want account.Resource, tags map[string]string) error {
-	spec, ok := want.Spec.(account.ModelGroup)
-	if !ok {
-		return fault.New(fault.Internal, "%s has the spec %T", want.Title(), want.Spec)
+	spec, err := account.SpecOf[account.ModelGroup](want)
+	if err != nil {
+		return err
 	}
 	in := map[string]any{"ModelPackageGroupName": want.Name, "Tags": tagList(tags)}
 	if spec.Description != "" {

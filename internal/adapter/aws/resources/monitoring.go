@@ -70,31 +70,24 @@ func (p logGroup) Read(ctx context.Context, want account.Resource) (*account.Obs
 
 // Create implements port.Account.
 func (p logGroup) Create(ctx context.Context, want account.Resource, tags map[string]string) error {
-	exists := ""
-	return all(func() (err error) {
+	return createInSteps(ctx, p, want, tags, func() (string, error) {
 		in := map[string]any{"logGroupName": want.Name, "tags": tags}
-		exists, err = p.json(ctx, "make the "+want.Title(), logsAPI, "CreateLogGroup", in, nil, "ResourceAlreadyExistsException")
-		return err
-	}, func() error {
-		if exists != "" {
-			return create(ctx, p, want, tags)
-		}
-		return p.retain(ctx, want)
-	})
+		return p.json(ctx, "make the "+want.Title(), logsAPI, "CreateLogGroup", in, nil, "ResourceAlreadyExistsException")
+	}, func() error { return p.retain(ctx, want) })
 }
 
 // retain sets how long events are kept.
 func (p logGroup) retain(ctx context.Context, want account.Resource) error {
-	spec, ok := want.Spec.(account.LogGroup)
-	if !ok {
-		return fault.New(fault.Internal, "%s has the spec %T", want.Title(), want.Spec)
+	spec, err := account.SpecOf[account.LogGroup](want)
+	if err != nil {
+		return err
 	}
 	action := "set the retention of the " + want.Title()
 	if spec.RetentionDays == 0 {
 		_, err := p.json(ctx, action, logsAPI, "DeleteRetentionPolicy", map[string]any{"logGroupName": want.Name}, nil)
 		return err
 	}
-	_, err := p.json(ctx, action, logsAPI, "PutRetentionPolicy", map[string]any{"logGroupName": want.Name, "retentionInDays": spec.RetentionDays}, nil)
+	_, err = p.json(ctx, action, logsAPI, "PutRetentionPolicy", map[string]any{"logGroupName": want.Name, "retentionInDays": spec.RetentionDays}, nil)
 	return err
 }
 

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/slipway-cd/slipway/internal/account"
-	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -56,9 +55,9 @@ func (p podIdentity) describe(ctx context.Context, cluster, id string) (*associa
 
 // find returns the one association of a ServiceAccount.
 func (p podIdentity) find(ctx context.Context, want account.Resource) (*association, account.PodIdentity, error) {
-	spec, ok := want.Spec.(account.PodIdentity)
-	if !ok {
-		return nil, spec, fault.New(fault.Internal, "%s has the spec %T", want.Title(), want.Spec)
+	spec, err := account.SpecOf[account.PodIdentity](want)
+	if err != nil {
+		return nil, spec, err
 	}
 	found, err := p.list(ctx, spec.Cluster, spec.Namespace, spec.ServiceAccount)
 	if err != nil || len(found) == 0 {
@@ -89,9 +88,9 @@ func observed(cluster, name string, a association) *account.Observed {
 
 // Create implements port.Account.
 func (p podIdentity) Create(ctx context.Context, want account.Resource, tags map[string]string) error {
-	spec, ok := want.Spec.(account.PodIdentity)
-	if !ok {
-		return fault.New(fault.Internal, "%s has the spec %T", want.Title(), want.Spec)
+	spec, err := account.SpecOf[account.PodIdentity](want)
+	if err != nil {
+		return err
 	}
 	in := map[string]any{"namespace": spec.Namespace, "serviceAccount": spec.ServiceAccount, "roleArn": spec.Role, "tags": tags}
 	code, err := p.eks(ctx, "make the "+want.Title(), "CreatePodIdentityAssociation", http.MethodPost, []string{"clusters", spec.Cluster, "pod-identity-associations"}, nil, in, nil, eksExists)

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/slipway-cd/slipway/internal/account"
-	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -65,9 +64,9 @@ func (p policy) observe(ctx context.Context, d policyDetail) (*account.Observed,
 
 // Create implements port.Account.
 func (p policy) Create(ctx context.Context, want account.Resource, tags map[string]string) error {
-	spec, ok := want.Spec.(account.Policy)
-	if !ok {
-		return fault.New(fault.Internal, "%s has the spec %T", want.Title(), want.Spec)
+	spec, err := account.SpecOf[account.Policy](want)
+	if err != nil {
+		return err
 	}
 	text, err := policyText(spec.Document)
 	if err != nil {
@@ -88,9 +87,9 @@ const maxVersions = 5
 
 // Update implements port.Account. A policy's description can't be changed.
 func (p policy) Update(ctx context.Context, want account.Resource, tags map[string]string) error {
-	spec, ok := want.Spec.(account.Policy)
-	if !ok {
-		return fault.New(fault.Internal, "%s has the spec %T", want.Title(), want.Spec)
+	spec, err := account.SpecOf[account.Policy](want)
+	if err != nil {
+		return err
 	}
 	text, err := policyText(spec.Document)
 	if err != nil {

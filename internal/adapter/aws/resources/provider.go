@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/slipway-cd/slipway/internal/account"
-	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -42,9 +41,9 @@ func (p provider) observe(ctx context.Context, arn string) (*account.Observed, e
 
 // Create implements port.Account. AWS needs no thumbprints: it knows the authorities.
 func (p provider) Create(ctx context.Context, want account.Resource, tags map[string]string) error {
-	spec, ok := want.Spec.(account.Provider)
-	if !ok {
-		return fault.New(fault.Internal, "%s has the spec %T", want.Title(), want.Spec)
+	spec, err := account.SpecOf[account.Provider](want)
+	if err != nil {
+		return err
 	}
 	in := withTags(form("Url", "https://"+spec.URL), tags)
 	for i, audience := range spec.Audiences {
@@ -60,9 +59,9 @@ func (p provider) Create(ctx context.Context, want account.Resource, tags map[st
 // Update implements port.Account. What others added is taken away only where the
 // provider was adopted.
 func (p provider) Update(ctx context.Context, want account.Resource, tags map[string]string) error {
-	spec, ok := want.Spec.(account.Provider)
-	if !ok {
-		return fault.New(fault.Internal, "%s has the spec %T", want.Title(), want.Spec)
+	spec, err := account.SpecOf[account.Provider](want)
+	if err != nil {
+		return err
 	}
 	have, err := p.Read(ctx, want)
 	if err != nil {

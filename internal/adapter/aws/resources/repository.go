@@ -106,24 +106,17 @@ func (p repository) readRules(ctx context.Context, action, name string, spec *ac
 
 // Create implements port.Account.
 func (p repository) Create(ctx context.Context, want account.Resource, tags map[string]string) error {
-	spec, ok := want.Spec.(account.Repository)
-	if !ok {
-		return fault.New(fault.Internal, "%s has the spec %T", want.Title(), want.Spec)
+	spec, err := account.SpecOf[account.Repository](want)
+	if err != nil {
+		return err
 	}
-	exists := ""
-	return all(func() (err error) {
+	return createInSteps(ctx, p, want, tags, func() (string, error) {
 		in := map[string]any{
 			"repositoryName": want.Name, "tags": tagList(tags), "imageTagMutability": mutability(spec),
 			"imageScanningConfiguration": map[string]bool{"scanOnPush": spec.ScanOnPush},
 		}
-		exists, err = p.json(ctx, "make the "+want.Title(), ecrAPI, "CreateRepository", in, nil, "RepositoryAlreadyExistsException")
-		return err
-	}, func() error {
-		if exists != "" {
-			return create(ctx, p, want, tags)
-		}
-		return p.putRules(ctx, want, spec)
-	})
+		return p.json(ctx, "make the "+want.Title(), ecrAPI, "CreateRepository", in, nil, "RepositoryAlreadyExistsException")
+	}, func() error { return p.putRules(ctx, want, spec) })
 }
 
 func mutability(s account.Repository) string {
@@ -149,9 +142,9 @@ func (p repository) putRules(ctx context.Context, want account.Resource, spec ac
 
 // Update implements port.Account.
 func (p repository) Update(ctx context.Context, want account.Resource, tags map[string]string) error {
-	spec, ok := want.Spec.(account.Repository)
-	if !ok {
-		return fault.New(fault.Internal, "%s has the spec %T", want.Title(), want.Spec)
+	spec, err := account.SpecOf[account.Repository](want)
+	if err != nil {
+		return err
 	}
 	have, err := p.Read(ctx, want)
 	if err != nil || have == nil {

@@ -146,3 +146,19 @@ func create(ctx context.Context, p port.Account, want account.Resource, tags map
 	}
 	return p.Update(ctx, want, tags)
 }
+
+// createInSteps makes a resource that one call alone does not make what it is to be.
+// begin makes it, and returns AWS's code if it is there already; then goes on with a new
+// one.
+func createInSteps(ctx context.Context, p port.Account, want account.Resource, tags map[string]string, begin func() (exists string, err error), then func() error) error {
+	exists := ""
+	return all(func() (err error) {
+		exists, err = begin()
+		return err
+	}, func() error {
+		if exists != "" {
+			return create(ctx, p, want, tags)
+		}
+		return then()
+	})
+}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/slipway-cd/slipway/internal/account"
-	"github.com/slipway-cd/slipway/internal/fault"
 	"github.com/slipway-cd/slipway/internal/port"
 )
 
@@ -77,28 +76,24 @@ func (p role) observe(ctx context.Context, d roleDetail) (*account.Observed, err
 
 // Create implements port.Account.
 func (p role) Create(ctx context.Context, want account.Resource, tags map[string]string) error {
-	spec, ok := want.Spec.(account.Role)
-	if !ok {
-		return fault.New(fault.Internal, "%s has the spec %T", want.Title(), want.Spec)
+	spec, err := account.SpecOf[account.Role](want)
+	if err != nil {
+		return err
 	}
 	trust, err := policyText(spec.Trust)
 	if err != nil {
 		return err
 	}
 	defer p.forget()
-	exists := ""
-	return all(func() (err error) {
+	return createInSteps(ctx, p, want, tags, func() (string, error) {
 		in := withTags(form("RoleName", want.Name, "Path", pathOf(want.ARN), "AssumeRolePolicyDocument", trust, "Description", spec.Description,
 			"PermissionsBoundary", spec.Boundary, "MaxSessionDuration", seconds(spec.MaxSession)), tags)
-		exists, err = p.iam(ctx, "make the "+want.Title(), "CreateRole", in, nil, iamExists)
-		return err
-	}, func() error {
+		exists, err := p.iam(ctx, "make the "+want.Title(), "CreateRole", in, nil, iamExists)
 		if exists != "" {
 			p.forget()
-			return create(ctx, p, want, tags)
 		}
-		return p.putRights(ctx, want, spec.Rights)
-	})
+		return exists, err
+	}, func() error { return p.putRights(ctx, want, spec.Rights) })
 }
 
 func seconds(d time.Duration) string {
@@ -123,9 +118,9 @@ func (p role) putRights(ctx context.Context, r account.Resource, rights account.
 
 // Update implements port.Account. What was attached by others is taken away.
 func (p role) Update(ctx context.Context, want account.Resource, tags map[string]string) error {
-	spec, ok := want.Spec.(account.Role)
-	if !ok {
-		return fault.New(fault.Internal, "%s has the spec %T", want.Title(), want.Spec)
+	spec, err := account.SpecOf[account.Role](want)
+	if err != nil {
+		return err
 	}
 	known, err := p.details(ctx)
 	if err != nil {

@@ -46,18 +46,9 @@ func kindOf(kind string) schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: "rbac.authorization.k8s.io", Version: "v1", Kind: kind}
 }
 
-// spec returns the place of a resource.
-func spec(r account.Resource) (account.NamespaceRights, error) {
-	s, ok := r.Spec.(account.NamespaceRights)
-	if !ok {
-		return s, fault.New(fault.Internal, "%s has the spec %T", r.Title(), r.Spec)
-	}
-	return s, nil
-}
-
 // Read implements port.Account. They are there if one of the two objects is.
 func (g *Rights) Read(ctx context.Context, want account.Resource) (*account.Observed, error) {
-	s, err := spec(want)
+	s, err := account.SpecOf[account.NamespaceRights](want)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +140,7 @@ func (g *Rights) Create(ctx context.Context, want account.Resource, tags map[str
 
 // Update implements port.Account.
 func (g *Rights) Update(ctx context.Context, want account.Resource, tags map[string]string) error {
-	s, err := spec(want)
+	s, err := account.SpecOf[account.NamespaceRights](want)
 	if err != nil {
 		return err
 	}
@@ -191,7 +182,7 @@ func remake(ctx context.Context, c *client.Client, want *unstructured.Unstructur
 
 // Delete implements port.Account.
 func (g *Rights) Delete(ctx context.Context, r account.Resource) error {
-	s, err := spec(r)
+	s, err := account.SpecOf[account.NamespaceRights](r)
 	if err != nil {
 		return err
 	}
