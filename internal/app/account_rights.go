@@ -16,7 +16,7 @@ var lacked = regexp.MustCompile(`^add (\S+:\S+?)(?: on (\S+))? to the policy of 
 // what else is to be done.
 func refused(err error) (account.Document, []string) {
 	byResource, others := map[string][]string{}, []string{}
-	for _, one := range split(err) {
+	for _, one := range fault.Split(err) {
 		hint := fault.HintOf(one)
 		m := lacked.FindStringSubmatch(hint)
 		switch {
@@ -39,18 +39,4 @@ func refused(err error) (account.Document, []string) {
 		d.Statements = append(d.Statements, account.Statement{Actions: byResource[on], Resources: []string{on}})
 	}
 	return d, others
-}
-
-// split returns the errors that err joins.
-func split(err error) (all []error) {
-	if err == nil {
-		return nil
-	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, one := range joined.Unwrap() {
-			all = append(all, split(one)...)
-		}
-		return all
-	}
-	return []error{err}
 }

@@ -206,17 +206,10 @@ func testAccountDenied(t *testing.T, f AccountFixture) {
 		t.Fatalf("error %v, want %s", err, fault.Denied)
 	}
 	var hints []string
-	for _, one := range splitErrors(err) {
+	for _, one := range fault.Split(err) {
 		hints = append(hints, fault.HintOf(one))
 	}
 	if slices.Sort(hints); len(slices.Compact(hints)) != refused() {
 		t.Errorf("%d calls were refused, hints %q", refused(), hints)
 	}
-}
-
-func splitErrors(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
-	}
-	return []error{err}
 }
