@@ -2,10 +2,7 @@ package cloudformation_test
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -20,8 +17,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
 func exported(t *testing.T, s account.Set) []export.File {
 	t.Helper()
 	files, err := cloudformation.Export(s)
@@ -32,21 +27,7 @@ func exported(t *testing.T, s account.Set) []export.File {
 }
 
 func TestExport_Golden(t *testing.T) {
-	for _, f := range exported(t, exporttest.Retail()) {
-		golden := filepath.Join("testdata", f.Name)
-		if *update {
-			if err := os.WriteFile(golden, []byte(f.Text), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), f.Text); diff != "" {
-			t.Errorf("%s (-want +got), renew it with -update:\n%s", f.Name, diff)
-		}
-	}
+	exporttest.Golden(t, exported(t, exporttest.Retail()))
 }
 
 // template is one as CloudFormation reads it.

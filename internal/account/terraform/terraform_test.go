@@ -2,9 +2,6 @@ package terraform_test
 
 import (
 	"encoding/json"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,8 +15,6 @@ import (
 	"github.com/slipway-cd/slipway/internal/fault"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
 func exported(t *testing.T, s account.Set) []export.File {
 	t.Helper()
 	files, err := terraform.Export(s)
@@ -31,20 +26,9 @@ func exported(t *testing.T, s account.Set) []export.File {
 
 // TestExport_Golden: the files, and that `tofu fmt` would leave them as they are.
 func TestExport_Golden(t *testing.T) {
-	for _, f := range exported(t, exporttest.Retail()) {
-		golden := filepath.Join("testdata", f.Name)
-		if *update {
-			if err := os.WriteFile(golden, []byte(f.Text), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), f.Text); diff != "" {
-			t.Errorf("%s (-want +got), renew it with -update:\n%s", f.Name, diff)
-		}
+	files := exported(t, exporttest.Retail())
+	exporttest.Golden(t, files)
+	for _, f := range files {
 		if strings.HasSuffix(f.Name, ".tf") {
 			if diff := cmp.Diff(string(hclwrite.Format([]byte(f.Text))), f.Text); diff != "" {
 				t.Errorf("%s is not as `tofu fmt` writes it (-fmt +got):\n%s", f.Name, diff)
