@@ -69,14 +69,8 @@ type designer struct {
 	resources map[string]account.Resource
 }
 
-// order of the kinds, see account.Kind.
-var order = []account.Kind{
-	account.KindBucket, account.KindProvider, account.KindPolicy, account.KindRole, account.KindRepository, account.KindModelGroup,
-	account.KindLogGroup, account.KindTopic, account.KindAlarm, account.KindPodIdentity, account.KindNamespace, account.KindAccessEntry,
-}
-
 func (d *designer) ordered() []account.Resource {
-	all := slices.Collect(maps.Values(d.resources))
+	all, order := slices.Collect(maps.Values(d.resources)), account.Kinds()
 	slices.SortFunc(all, func(a, b account.Resource) int {
 		return cmp.Or(cmp.Compare(slices.Index(order, a.Kind), slices.Index(order, b.Kind)), cmp.Compare(a.Name, b.Name))
 	})
